@@ -1,0 +1,89 @@
+/**
+ * The rooms of the house and who may import whom: the layer table of docs/architecture.md, as data.
+ *
+ * `rooms` lists the other rooms a room may import (its own files are always allowed), `node` says whether it may
+ * use Node's built-in modules, `packages` which packages from the registry. `public` marks a room that sees the
+ * library as its users do, through "sluice" and "sluice/…" only.
+ *
+ * @typedef {{ rooms: readonly string[], node: boolean, packages: readonly string[], public?: true }} Permissions
+ */
+
+/** A file shared by mechanisms lies directly in src/mechanisms/; its room is called "mechanisms". */
+const sharedFiles = "files directly in src/mechanisms";
+const belowMechanisms = ["core", "native", "codec"];
+
+/** @type {Readonly<Record<string, Permissions>>} */
+const table = {
+  core: { rooms: [], node: false, packages: [] },
+  native: { rooms: ["core"], node: true, packages: [] },
+  codec: { rooms: ["core"], node: true, packages: [] },
+  mechanisms: { rooms: belowMechanisms, node: true, packages: [] },
+  "mechanisms/*": { rooms: [...belowMechanisms, "mechanisms"], node: true, packages: [] },
+  // The one mechanism with a second engine, loaded lazily from an optional dependency.
+  "mechanisms/unix-socket": {
+    rooms: [...belowMechanisms, "mechanisms"],
+    node: true,
+    packages: ["node-unix-socket"],
+  },
+  rpc: { rooms: ["core", "codec"], node: true, packages: [] },
+  pubsub: { rooms: ["core", "codec"], node: true, packages: [] },
+  daemon: {
+    rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "rpc", "pubsub"],
+    node: true,
+    packages: [],
+  },
+  index: { rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*"], node: false, packages: [] },
+  cli: { rooms: [], node: true, packages: [], public: true },
+  examples: { rooms: [], node: true, packages: [], public: true },
+  docs: { rooms: [], node: true, packages: [], public: true },
+};
+
+/**
+ * What the given room may import, or undefined if there is no such room.
+ *
+ * @param {string} room
+ * @returns {Permissions | undefined}
+ */
+export function permissionsOf(room) {
+  if (Object.hasOwn(table, room)) return table[room];
+  return room.startsWith("mechanisms/") ? table["mechanisms/*"] : undefined;
+}
+
+/**
+ * The room a file lies in, or undefined for files outside the house (tests, scripts, configuration).
+ *
+ * @param {string} path path relative to the root of the project, with slashes
+ * @returns {string | undefined}
+ */
+export function roomOf(path) {
+  const [top, first, ...rest] = path.split("/");
+  if (top === "examples" || top === "docs") return top;
+  if (top !== "src" || first === undefined) return undefined;
+  if (rest.length === 0) return first.replace(/\.[cm]?[jt]s$/, "");
+  return first === "mechanisms" && rest.length > 1 ? `mechanisms/${rest[0]}` : first;
+}
+
+/**
+ * @param {Permissions} permissions
+ * @param {string} room
+ * @returns {boolean}
+ */
+export function mayImport(permissions, room) {
+  const { rooms } = permissions;
+  return rooms.includes(room) || (room.startsWith("mechanisms/") && rooms.includes("mechanisms/*"));
+}
+
+/**
+ * The allowed rooms in words, for the message.
+ *
+ * @param {Permissions} permissions
+ * @param {string} room
+ * @returns {string}
+ */
+export function allowedInWords(permissions, room) {
+  const own = room === "mechanisms" ? sharedFiles : `${room} itself`;
+  const allowed = permissions.public ? ["the public entry points (sluice, sluice/…)"] : permissions.rooms;
+  const rooms = allowed.map((name) => (name === "mechanisms" ? sharedFiles : name));
+  const node = permissions.node ? ["node: modules"] : [];
+  return [own, ...rooms, ...node, ...permissions.packages].join(", ");
+}

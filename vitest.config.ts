@@ -1,0 +1,22 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  resolve: {
+    alias: { sluice: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+  },
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["./scripts/vitest-setup.mjs"],
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+    // A test left alone by mistake would silence all the others.
+    allowOnly: false,
+    coverage: { provider: "v8", include: ["src/**/*.ts"], reportsDirectory: "coverage" },
+  },
+});
+
+export default config;
