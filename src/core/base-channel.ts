@@ -1,0 +1,379 @@
+import type {
+  Channel,
+  CloseOptions,
+  Envelope,
+  ReceiveManyOptions,
+  ReceiveOptions,
+  SendOptions,
+  WaitOptions,
+} from "./channel.js";
+import type { Codec } from "./codec.js";
+import { ChannelError, type ErrorCode } from "./errors.js";
+import { Incoming } from "./incoming.js";
+import { type ChannelOptions, checkCount, checkOptions, resolveQueueLimits } from "./options.js";
+import { Outgoing } from "./outgoing.js";
+import type { Outlet } from "./outlet.js";
+import type { PacketDetails } from "./packet-port.js";
+import type { ChannelTraits } from "./traits.js";
+import { checkDuration, checkWaitOptions, describe } from "./wait.js";
+
+/** The options of a call that concern a packet, and that only some mechanisms know. */
+export type Capability = "to" | "priority" | "type" | "handles";
+
+/** What a mechanism tells its base class. */
+export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
+  readonly traits: ChannelTraits;
+  readonly codec: Codec<Out, In>;
+  /** Which options of `send` and `receive` the mechanism knows. */
+  readonly capabilities?: readonly Capability[] | undefined;
+  /** The address that errors name. */
+  readonly address?: string | undefined;
+  /** What is known of every message's sender on this connection. */
+  readonly connection?: PacketDetails | undefined;
+}
+
+const CAPABILITIES: readonly Capability[] = ["to", "priority", "type", "handles"];
+const WRONG_DIRECTION = {
+  send: "this channel only sends",
+  receive: "this channel only receives",
+  both: "",
+} as const;
+
+/**
+ * The semantics that every channel shares: what may be called when, what it checks, and the lifecycle. The waits, orders and aborts of the two directions are in
+ * {@link Outgoing} and {@link Incoming}. A subclass moves bytes. A bug in the semantics so has one place to be mended.
+ */
+export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
+  readonly traits: ChannelTraits;
+  readonly closed: Promise<void>;
+  protected readonly outgoing: Outgoing;
+  protected readonly incoming: Incoming<In>;
+
+  readonly #codec: Codec<Out, In>;
+  readonly #address: string | undefined;
+  readonly #capabilities: readonly Capability[];
+  readonly #halfOpen: boolean;
+  readonly #maxMessageSize: number;
+  #state: "open" | "closing" | "closed" = "open";
+  #resolveClosed!: () => void;
+  #closing: Promise<void> | undefined;
+  #released = false;
+  #discards = false;
+  #releasing = false;
+  #failure: (() => Error) | undefined;
+  // Messages that were accepted and lost with the channel, once it has failed.
+  #lost = 0;
+
+  constructor(options: BaseChannelOptions<Out, In>, outlet: Outlet) {
+    const { traits, codec, connection } = options;
+    this.#maxMessageSize = checkCount(
+      "options.maxMessageSize",
+      options.maxMessageSize ?? traits.maxMessageSize,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.traits = Object.freeze({ ...traits, maxMessageSize: this.#maxMessageSize });
+    this.#codec = codec;
+    this.#address = options.address;
+    this.#capabilities = options.capabilities ?? [];
+    this.#halfOpen = options.halfOpen ?? false;
+    this.outgoing = new Outgoing(outlet, (code, operation, text) => this.error(code, operation, text));
+    this.incoming = new Incoming(resolveQueueLimits("receiveQueue", options.receiveQueue), codec, {
+      resume: () => {
+        this.resumeIncoming();
+      },
+      toldOver: () => {
+        if (this.#state === "open" && !this.#halfOpen) void this.close();
+      },
+      connectionDetails: () => connection,
+      error: (code, operation, text, cause) => this.error(code, operation, text, cause),
+    });
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  get state(): "open" | "closing" | "closed" {
+    return this.#state;
+  }
+
+  // ---- what a subclass provides ---------------------------------------------------------------------------------------
+
+  /** There is room for incoming messages again, after `incoming.hasRoom()` said no. */
+  protected abstract resumeIncoming(): void;
+  /** Releases everything and says `released()`, at once or later. Called once. `graceful`: all was sent, the peer shall see an orderly end. */
+  protected abstract release(graceful: boolean): void;
+  /** Whether this channel keeps the process alive. */
+  protected abstract setRef(alive: boolean): void;
+  /** The reason why this payload cannot travel here, else `undefined`. */
+  protected refusal?(payload: Uint8Array): string | undefined;
+
+  // ---- sending --------------------------------------------------------------------------------------------------------
+
+  send(message: Out, options?: SendOptions): Promise<void> {
+    try {
+      this.#checkSend("send", options);
+      return this.outgoing.send(this.#encode(message, "send"), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  trySend(message: Out): boolean {
+    this.#checkSend("trySend", undefined);
+    return this.outgoing.trySend(this.#encode(message, "trySend"));
+  }
+
+  sendMany(messages: Iterable<Out>, options?: SendOptions): Promise<void> {
+    try {
+      this.#checkSend("sendMany", options);
+      if (
+        messages === null ||
+        typeof (messages as Partial<Iterable<Out>> | undefined)?.[Symbol.iterator] !== "function"
+      ) {
+        throw new TypeError(`messages must be an iterable of messages, received ${describe(messages)}`);
+      }
+      const iterator = messages[Symbol.iterator]();
+      const sent = this.outgoing.sendMany(() => {
+        const next = iterator.next();
+        return next.done === true ? undefined : this.#encode(next.value, "sendMany");
+      }, options);
+      // A generator that will not be asked again may hold something that it must let go of.
+      if (iterator.return !== undefined) sent.catch(() => iterator.return?.());
+      return sent;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  flush(options?: WaitOptions): Promise<void> {
+    try {
+      if (options !== undefined) checkWaitOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#lost > 0 ? Promise.reject(this.#lossError("flush")) : this.outgoing.flush(options);
+  }
+
+  // ---- receiving ------------------------------------------------------------------------------------------------------
+
+  receive(options?: ReceiveOptions): Promise<In> {
+    return this.#receive("message", 1, options, "receive") as Promise<In>;
+  }
+
+  tryReceive(): In | undefined {
+    if (this.traits.direction === "send") throw this.#wrongDirection("tryReceive");
+    return this.incoming.tryReceive();
+  }
+
+  receiveMany(options?: ReceiveManyOptions): Promise<In[]> {
+    let max = Infinity;
+    try {
+      if (options?.max !== undefined && options.max !== Infinity)
+        max = checkCount("options.max", options.max, 1, Number.MAX_SAFE_INTEGER);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#receive("many", max, options, "receiveMany") as Promise<In[]>;
+  }
+
+  receiveEnvelope(options?: ReceiveOptions): Promise<Envelope<In>> {
+    return this.#receive("envelope", 1, options, "receiveEnvelope") as Promise<Envelope<In>>;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<In> {
+    let left = false;
+    return {
+      next: () =>
+        left
+          ? Promise.resolve({ value: undefined, done: true })
+          : (this.#receive("iteration", 1, undefined, "receive") as Promise<IteratorResult<In>>),
+      return: async () => {
+        left = true;
+        await this.close();
+        return { value: undefined, done: true };
+      },
+    };
+  }
+
+  // ---- lifecycle ------------------------------------------------------------------------------------------------------
+
+  close(options?: CloseOptions): Promise<void> {
+    try {
+      checkOptions(options);
+      if (options?.deadline !== undefined) checkDuration("deadline", options.deadline);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#closing ??= this.#close();
+    if (options?.deadline !== undefined) this.#closeBy(options.deadline);
+    return this.#closing;
+  }
+
+  destroy(reason?: Error): void {
+    if (reason !== undefined && !(reason instanceof Error)) {
+      throw new TypeError(`reason must be an Error, received ${describe(reason)}`);
+    }
+    this.#discard();
+    this.#abandon(reason === undefined ? () => this.#closedError("send") : () => reason, false);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  ref(): this {
+    if (!this.#releasing) this.setRef(true);
+    return this;
+  }
+
+  unref(): this {
+    if (!this.#releasing) this.setRef(false);
+    return this;
+  }
+
+  // ---- what the subclass reports ----------------------------------------------------------------------------------------
+
+  /** Whether nobody will receive what still comes; it is read and dropped then, so that the peer can finish. */
+  protected get discardsIncoming(): boolean {
+    return this.#discards;
+  }
+
+  /** The peer has ended in an orderly way; what was pushed is still delivered. */
+  protected ended(): void {
+    this.incoming.over(() =>
+      this.error(
+        "ERR_END_OF_CHANNEL",
+        "receive",
+        "the peer has ended it, and all that it sent was delivered",
+      ),
+    );
+  }
+
+  /** The channel is broken: nothing more leaves or comes, but what was pushed is still delivered. */
+  protected broken(error: ChannelError): void {
+    this.#abandon(() => error, true);
+  }
+
+  /** Everything is released. */
+  protected released(): void {
+    this.#released = true;
+    this.#state = "closed";
+    this.#resolveClosed();
+  }
+
+  /** An error of this channel. */
+  protected error(code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError {
+    const { mechanism } = this.traits;
+    const where = this.#address === undefined ? "" : ` ${JSON.stringify(this.#address)}`;
+    const details = { operation, mechanism, address: this.#address, cause };
+    return new ChannelError(code, `Cannot ${operation} on ${mechanism}${where}: ${text}`, details);
+  }
+
+  // ---- beneath ------------------------------------------------------------------------------------------------------------
+
+  #checkSend(operation: string, options: SendOptions | undefined): void {
+    if (this.traits.direction === "receive") throw this.#wrongDirection(operation);
+    if (options !== undefined) this.#checkOptions(operation, options);
+    if (this.#state !== "open") throw this.#failure?.() ?? this.#closedError(operation);
+  }
+
+  #checkOptions(operation: string, options: SendOptions): void {
+    checkWaitOptions(options);
+    for (const name of CAPABILITIES) {
+      if (options[name] !== undefined && !this.#capabilities.includes(name)) {
+        throw this.error("ERR_UNSUPPORTED", operation, `this mechanism has no options.${name}`);
+      }
+    }
+  }
+
+  #encode(message: Out, operation: string): Uint8Array {
+    const payload = this.#codec.encode(message);
+    if (payload.length > this.#maxMessageSize) {
+      const text = `the message has ${payload.length} bytes, the limit is ${this.#maxMessageSize} (traits.maxMessageSize)`;
+      throw this.error("ERR_MESSAGE_TOO_LARGE", operation, text);
+    }
+    const refusal = this.refusal?.(payload);
+    if (refusal !== undefined) throw this.error("ERR_INVALID_MESSAGE", operation, refusal);
+    return payload;
+  }
+
+  #receive(
+    kind: "message" | "iteration" | "many" | "envelope",
+    max: number,
+    options: ReceiveOptions | undefined,
+    operation: string,
+  ): Promise<unknown> {
+    try {
+      if (this.traits.direction === "send") throw this.#wrongDirection(operation);
+      if (options !== undefined) this.#checkOptions(operation, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.incoming.receive(kind, max, options, operation);
+  }
+
+  #close(): Promise<void> {
+    if (this.#state === "open") {
+      this.#state = "closing";
+      this.incoming.over(() => this.#closedError("receive"));
+      this.#discard();
+      this.outgoing.whenIdle(() => {
+        if (this.#releasing) return;
+        this.#releasing = true;
+        this.release(true);
+      });
+    }
+    const outcome = this.closed.then(() => {
+      if (this.#lost > 0) throw this.#lossError("close");
+    });
+    // Kept for whoever calls close; a channel that closes itself may have nobody who does.
+    outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  #discard(): void {
+    this.#discards = true;
+    this.incoming.discard();
+  }
+
+  #closeBy(deadline: number): void {
+    if (this.#released) return;
+    const timer = setTimeout(() => {
+      const { unsent, waiting } = this.outgoing;
+      const others = waiting > 0 ? `, and ${waiting} calls still waited for room` : "";
+      const text = `${unsent} accepted messages did not leave within ${deadline} ms${others}`;
+      this.#abandon(() => this.error("ERR_TIMEOUT", "close", text), true);
+    }, deadline);
+    void this.closed.then(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  /** Ends everything at once. `tellLoss`: accepted messages that did not leave make `flush` and `close` fail. */
+  #abandon(reason: () => Error, tellLoss: boolean): void {
+    if (this.#releasing) return;
+    this.#releasing = true;
+    this.#state = "closed";
+    this.#failure = reason;
+    if (tellLoss) this.#lost = this.outgoing.unsent + this.outgoing.waiting;
+    this.outgoing.abandon(reason);
+    this.incoming.over(reason);
+    this.release(false);
+  }
+
+  #lossError(operation: string): ChannelError {
+    const cause = this.#failure?.();
+    const code = cause instanceof ChannelError ? cause.code : "ERR_CHANNEL_CLOSED";
+    const lost = `${this.#lost} ${this.#lost === 1 ? "message" : "messages"} did not leave`;
+    return this.error(code, operation, `${lost}: ${cause?.message ?? "the channel was destroyed"}`, cause);
+  }
+
+  #closedError(operation: string): ChannelError {
+    return this.error("ERR_CHANNEL_CLOSED", operation, "this side has closed it");
+  }
+
+  #wrongDirection(operation: string): ChannelError {
+    return this.error("ERR_UNSUPPORTED", operation, WRONG_DIRECTION[this.traits.direction]);
+  }
+}

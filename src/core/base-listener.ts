@@ -1,0 +1,111 @@
+import type { Address, Channel, Listener, WaitOptions } from "./channel.js";
+import { Deque } from "./deque.js";
+import { ChannelError } from "./errors.js";
+import type { Mechanism } from "./traits.js";
+import { checkWaitOptions, Wait, WaitList } from "./wait.js";
+
+/** Channels that nobody has accepted yet wait here up to this number; then the kernel's backlog fills. */
+const UNACCEPTED_LIMIT = 64;
+
+/** The semantics that every listener shares: who waits for a peer, which peers wait to be accepted, and the end. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in Listener: it does not care what its channels carry
+export abstract class BaseListener<C extends Channel<any, any>> implements Listener<C> {
+  readonly address: Address;
+  readonly #mechanism: Mechanism;
+  readonly #channels = new Deque<C>();
+  readonly #waits = new WaitList<Wait<C>>();
+  #closing: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(address: Address, mechanism: Mechanism) {
+    this.address = address;
+    this.#mechanism = mechanism;
+  }
+
+  /** Stops taking peers from the kernel until `resumeAccepting`. */
+  protected abstract pauseAccepting(): void;
+  protected abstract resumeAccepting(): void;
+  /** Stops listening and releases the address. */
+  protected abstract release(): Promise<void>;
+
+  accept(options?: WaitOptions): Promise<C> {
+    try {
+      if (options !== undefined) checkWaitOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const channel = this.#channels.shift();
+    if (channel !== undefined) {
+      if (this.#channels.length === UNACCEPTED_LIMIT - 1 && this.#closing === undefined)
+        this.resumeAccepting();
+      return Promise.resolve(channel);
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#closing !== undefined)
+      return Promise.reject(this.#error("ERR_CHANNEL_CLOSED", "accept", "the listener is closed"));
+    const wait = new Wait<C>();
+    wait.join(this.#waits);
+    if (options !== undefined)
+      wait.bound(options, () =>
+        this.#error("ERR_TIMEOUT", "accept", `nobody came within ${options.timeout ?? 0} ms`),
+      );
+    return wait.promise;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {
+    try {
+      for (;;) yield await this.accept();
+    } catch (error) {
+      if (!(error instanceof ChannelError && error.code === "ERR_CHANNEL_CLOSED")) throw error;
+    } finally {
+      await this.close();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A peer has come. `false`: too many wait to be accepted; accepting pauses until somebody takes one. */
+  protected arrived(channel: C): boolean {
+    if (this.#closing !== undefined) {
+      channel.destroy();
+      return false;
+    }
+    const wait = this.#waits.first();
+    if (wait !== undefined) {
+      wait.fulfil(channel);
+      return true;
+    }
+    this.#channels.push(channel);
+    if (this.#channels.length < UNACCEPTED_LIMIT) return true;
+    this.pauseAccepting();
+    return false;
+  }
+
+  /** No further peer can come, for this reason. */
+  protected failed(error: Error): void {
+    this.#failure = error;
+    this.#waits.rejectAll(() => error);
+    this.close().catch(() => undefined); // the failure is what accept tells; releasing after it has nobody to tell
+  }
+
+  #close(): Promise<void> {
+    this.#waits.rejectAll(
+      () => this.#failure ?? this.#error("ERR_CHANNEL_CLOSED", "accept", "the listener is closed"),
+    );
+    for (let channel = this.#channels.shift(); channel !== undefined; channel = this.#channels.shift())
+      channel.destroy();
+    return this.release();
+  }
+
+  #error(code: "ERR_CHANNEL_CLOSED" | "ERR_TIMEOUT", operation: string, text: string): ChannelError {
+    const details = { operation, mechanism: this.#mechanism, address: this.address };
+    return new ChannelError(code, `Cannot ${operation} on ${JSON.stringify(this.address)}: ${text}`, details);
+  }
+}

@@ -1,0 +1,39 @@
+import type { ChannelError } from "./errors.js";
+
+/**
+ * What a mechanism provides that carries a stream of bytes. {@link StreamChannel} makes a channel of it. It does no
+ * queueing and no checking of its own.
+ */
+export interface ByteStream {
+  /** Tells whom to report to. Called once, before anything else. Reading starts with the first `resume`. */
+  start(sink: ByteSink): void;
+  /**
+   * Gives bytes to the kernel, in order. `true`: it has taken all of them. `false`: it has not; the stream keeps them and
+   * calls `sink.wrote()` once it has. No second write before that. Never throws for what the system says: that goes to `sink.fail`.
+   */
+  write(chunks: readonly Uint8Array[]): boolean;
+  /** Reads on: asks `sink.buffer()` for memory, fills it, tells `sink.read(count)`. */
+  resume(): void;
+  /** Stops reading, so that the peer feels it. */
+  pause(): void;
+  /** Releases the descriptor. After all was written (`graceful`) the peer sees an orderly end, else whatever the system makes of it. Ends in `sink.released()`, also when called in a callback of the sink. */
+  close(graceful: boolean): void;
+  /** Whether this stream keeps the process alive. */
+  setRef(alive: boolean): void;
+}
+
+/** Whom a {@link ByteStream} reports to. None of these runs code of the user before it returns. */
+export interface ByteSink {
+  /** Where the next bytes shall be read to; never empty. */
+  buffer(): Uint8Array;
+  /** This many bytes were read into the memory that `buffer` gave last. `false`: stop reading. */
+  read(count: number): boolean;
+  /** The bytes given to `write` are with the kernel. */
+  wrote(): void;
+  /** The peer has ended its direction in an orderly way. */
+  ended(): void;
+  /** The stream is broken. It calls nothing but `released` from now on. */
+  fail(error: ChannelError): void;
+  /** Everything is released. */
+  released(): void;
+}

@@ -1,0 +1,79 @@
+/**
+ * Turns messages into bytes and back.
+ *
+ * @typeParam Out - what it encodes
+ * @typeParam In - what it decodes to
+ */
+export interface Codec<Out, In = Out> {
+  /** Its name, for errors and logs. */
+  readonly name: string;
+  /** The message's bytes. Throws a `TypeError` for a value that it cannot encode. */
+  encode(message: Out): Uint8Array;
+  /** The message in these bytes, which belong to the caller from now on. Throws for bytes that are no message. */
+  decode(bytes: Buffer): In;
+}
+
+/**
+ * Keeps messages apart in a stream of bytes. One framing may serve many channels: what belongs to one
+ * stream is in the decoder.
+ */
+export interface Framing {
+  /** Its name, for errors and logs. */
+  readonly name: string;
+  /** `"none"` when what arrives is pieces of the stream rather than messages. */
+  readonly boundaries: "framed" | "none";
+  /** The most bytes that a frame adds to a message. */
+  readonly overhead: number;
+  /** The reason why this payload cannot be framed (a line with a newline in it), else `undefined`. Absent: every payload can. */
+  refuse?(payload: Uint8Array): string | undefined;
+  /** Writes what precedes a payload of this length; returns the offset behind it. */
+  writeHeader(target: Uint8Array, offset: number, payloadLength: number): number;
+  /** Writes what follows a payload; returns the offset behind it. */
+  writeTrailer(target: Uint8Array, offset: number): number;
+  /** A decoder for one stream. */
+  createDecoder(maxMessageSize: number): FrameDecoder;
+}
+
+/**
+ * Finds frames in the bytes of one stream. It allocates nothing: the caller owns the memory, and the decoder leaves
+ * what it found in its own fields.
+ */
+export interface FrameDecoder {
+  /** Where the payload found last begins and ends, as offsets into `bytes`. */
+  payloadStart: number;
+  payloadEnd: number;
+  /** Where the next frame begins. */
+  frameEnd: number;
+  /** After `find` said `false`: how many bytes from `start` on the frame takes at least. A hint for the size of the memory. */
+  needed: number;
+  /**
+   * Looks for one whole frame in `bytes[start, end)`, `start` being where a frame begins. Between a `false` and the next call for the same
+   * frame the bytes may have moved, but `end - start` only grows. Throws a {@link FrameError} when these bytes can be no frame, or the
+   * frame is over the limit; it then throws at each further call.
+   */
+  find(bytes: Buffer, start: number, end: number): boolean;
+  /**
+   * The stream has ended with `bytes[start, end)` left, no whole frame. `true`: they are the last message all the same (fields set as by
+   * `find`). `false`: there was no frame begun. Throws when a frame was cut.
+   */
+  finish(bytes: Buffer, start: number, end: number): boolean;
+}
+
+/** Why a stream cannot be read on. The channel makes a `ChannelError` of it. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+  /** The code that the channel fails with. */
+  readonly code: "ERR_MESSAGE_TOO_LARGE" | "ERR_INVALID_MESSAGE" | "ERR_MESSAGE_TRUNCATED";
+
+  /**
+   * @param code - the code that the channel fails with
+   * @param message - what is wrong with the bytes
+   */
+  constructor(
+    code: "ERR_MESSAGE_TOO_LARGE" | "ERR_INVALID_MESSAGE" | "ERR_MESSAGE_TRUNCATED",
+    message: string,
+  ) {
+    super(message);
+    this.code = code;
+  }
+}

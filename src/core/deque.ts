@@ -1,0 +1,47 @@
+/** A first-in first-out queue in a ring of slots that grows by doubling: no shifting of elements, no allocation while it does not grow. */
+export class Deque<T> {
+  #slots: (T | undefined)[] = new Array<T | undefined>(16);
+  #head = 0;
+  #length = 0;
+
+  /** How many elements wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds an element at the end. */
+  push(element: T): void {
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = element;
+    this.#length++;
+  }
+
+  /** Takes the first element; `undefined` when there is none. */
+  shift(): T | undefined {
+    if (this.#length === 0) return undefined;
+    const element = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#length--;
+    return element;
+  }
+
+  /** The element at this place counted from the first. */
+  at(index: number): T | undefined {
+    return index < this.#length ? this.#slots[(this.#head + index) & (this.#slots.length - 1)] : undefined;
+  }
+
+  /** Lets go of all elements and of the memory. */
+  clear(): void {
+    this.#slots = new Array<T | undefined>(16);
+    this.#head = 0;
+    this.#length = 0;
+  }
+
+  #grow(): void {
+    const slots = new Array<T | undefined>(this.#slots.length * 2);
+    for (let index = 0; index < this.#length; index++) slots[index] = this.at(index);
+    this.#slots = slots;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,86 @@
+import { Deque } from "./deque.js";
+import type { ResolvedQueueLimits } from "./options.js";
+import type { PacketDetails } from "./packet-port.js";
+
+/** What is known of a message in the queue beside its bytes; `error`: there is no message, this is what became of it. */
+export interface ArrivalDetails extends PacketDetails {
+  readonly error?: unknown;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** Messages that have come and wait to be received, within limits of bytes and messages. */
+export class IncomingQueue {
+  readonly #limits: ResolvedQueueLimits;
+  readonly #payloads = new Deque<Buffer>();
+  // Most mechanisms know nothing beside the bytes: this queue exists only where one does.
+  #details: Deque<ArrivalDetails | undefined> | undefined;
+  #bytes = 0;
+  #firstError: { readonly error: unknown } | undefined;
+  /** What was known of the message that `shift` gave last. */
+  lastDetails: ArrivalDetails | undefined;
+
+  constructor(limits: ResolvedQueueLimits) {
+    this.#limits = limits;
+  }
+
+  get length(): number {
+    return this.#firstError === undefined ? this.#payloads.length : this.#payloads.length + 1;
+  }
+
+  /** Whether one more message may come. */
+  hasRoom(): boolean {
+    return this.#payloads.length < this.#limits.messages && this.#bytes < this.#limits.bytes;
+  }
+
+  isHalfEmpty(): boolean {
+    return this.#payloads.length * 2 <= this.#limits.messages && this.#bytes * 2 <= this.#limits.bytes;
+  }
+
+  push(payload: Buffer, details?: ArrivalDetails): void {
+    if (details !== undefined || this.#details !== undefined) this.#pushDetails(details);
+    this.#payloads.push(payload);
+    this.#bytes += payload.length;
+  }
+
+  /** Puts an error before all messages: what the next `shift` gives. */
+  unshiftError(error: unknown): void {
+    this.#firstError = { error };
+  }
+
+  /** Takes the first message; call only when there is one. */
+  shift(): Buffer {
+    if (this.#firstError !== undefined) {
+      this.lastDetails = this.#firstError;
+      this.#firstError = undefined;
+      return NOTHING;
+    }
+    const payload = this.#payloads.shift();
+    if (payload === undefined) throw new Error("the queue of incoming messages is empty");
+    this.#bytes -= payload.length;
+    this.lastDetails = this.#details?.shift();
+    return payload;
+  }
+
+  /** Lets go of all messages; descriptors that came with them and that nobody took are closed. */
+  clear(): void {
+    for (let left = this.#details?.length ?? 0; left > 0; left--) closeHandles(this.#details?.shift());
+    this.#details = undefined;
+    this.#firstError = undefined;
+    this.#payloads.clear();
+    this.#bytes = 0;
+  }
+
+  #pushDetails(details: ArrivalDetails | undefined): void {
+    if (this.#details === undefined) {
+      this.#details = new Deque();
+      for (let index = 0; index < this.#payloads.length; index++) this.#details.push(undefined);
+    }
+    this.#details.push(details);
+  }
+}
+
+/** Closes the descriptors that came with a message. */
+export function closeHandles(details: ArrivalDetails | undefined): void {
+  if (details?.handles !== undefined) for (const handle of details.handles) handle.close();
+}

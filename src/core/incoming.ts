@@ -1,0 +1,214 @@
+import type { Envelope, ReceiveOptions } from "./channel.js";
+import type { Codec } from "./codec.js";
+import { ChannelError, type ErrorCode } from "./errors.js";
+import { closeHandles, IncomingQueue } from "./incoming-queue.js";
+import type { ResolvedQueueLimits } from "./options.js";
+import type { PacketDetails } from "./packet-port.js";
+import { Wait, WaitList } from "./wait.js";
+
+type Kind = "message" | "iteration" | "many" | "envelope";
+
+/** Somebody who waits for messages, and in what shape they are wanted. */
+class ReceiveWait extends Wait<unknown> {
+  readonly kind: Kind;
+  readonly max: number;
+
+  constructor(kind: Kind, max: number) {
+    super();
+    this.kind = kind;
+    this.max = max;
+  }
+}
+
+/** What the receiving half needs of its channel. */
+export interface IncomingHooks {
+  /** There is room again after `hasRoom` said no. */
+  resume(): void;
+  /** Somebody was told that nothing more comes. */
+  toldOver(): void;
+  /** What is known of every message's sender on this connection. */
+  connectionDetails(): PacketDetails | undefined;
+  error(code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
+}
+
+/** The receiving half of a channel: the bounded queue, who waits for messages and in which order, and why nothing more will come. */
+export class Incoming<In> {
+  readonly #queue: IncomingQueue;
+  readonly #codec: Codec<never, In>;
+  readonly #hooks: IncomingHooks;
+  readonly #receivers = new WaitList<ReceiveWait>();
+  #over: (() => Error) | undefined;
+  #delivering = false;
+  #held = false;
+
+  constructor(limits: ResolvedQueueLimits, codec: Codec<never, In>, hooks: IncomingHooks) {
+    this.#queue = new IncomingQueue(limits);
+    this.#codec = codec;
+    this.#hooks = hooks;
+  }
+
+  // ---- from the source ----------------------------------------------------------------------------------------------
+
+  /** Whether another message may be pushed. When not, the source stops until `hooks.resume`. */
+  hasRoom(): boolean {
+    if (this.#queue.hasRoom()) return true;
+    this.#held = true;
+    return false;
+  }
+
+  push(payload: Buffer, details?: PacketDetails): void {
+    this.#queue.push(payload, details);
+  }
+
+  /** In the place of a message that is unusable: whoever is in line gets the error. */
+  pushError(error: ChannelError): void {
+    this.#queue.push(NOTHING, { error });
+  }
+
+  /** Messages were pushed. They are delivered after the native callback has returned, since a codec is the user's code. */
+  arrived(): void {
+    if (this.#receivers.size === 0 || this.#delivering) return;
+    this.#delivering = true;
+    process.nextTick(() => {
+      this.#delivering = false;
+      this.#deliver();
+    });
+  }
+
+  /** Nothing more will come, for this reason. What was pushed is still delivered. The first reason counts. */
+  over(reason: () => Error): void {
+    this.#over ??= reason;
+    this.arrived();
+  }
+
+  /** Lets go of all that was pushed, and lets the source run on. */
+  discard(): void {
+    this.#queue.clear();
+    this.#release();
+  }
+
+  // ---- to the receivers ---------------------------------------------------------------------------------------------
+
+  receive(kind: Kind, max: number, options: ReceiveOptions | undefined, operation: string): Promise<unknown> {
+    try {
+      if (this.#queue.length > 0) return Promise.resolve(this.#take(kind, max));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#over !== undefined) return this.#tellOver(this.#over, kind);
+    const wait = new ReceiveWait(kind, max);
+    wait.join(this.#receivers);
+    if (options !== undefined) {
+      wait.bound(options, () =>
+        this.#hooks.error("ERR_TIMEOUT", operation, `nothing came within ${options.timeout ?? 0} ms`),
+      );
+    }
+    return wait.promise;
+  }
+
+  tryReceive(): In | undefined {
+    if (this.#queue.length > 0) return this.#takeMessage();
+    if (this.#over === undefined) return undefined;
+    const error = this.#over();
+    this.#hooks.toldOver();
+    throw error;
+  }
+
+  #take(kind: Kind, max: number): unknown {
+    if (kind === "message") return this.#takeMessage();
+    if (kind === "iteration") return { value: this.#takeMessage(), done: false };
+    if (kind === "many") return this.#takeMany(max);
+    return this.#takeEnvelope();
+  }
+
+  #takeMessage(): In {
+    const payload = this.#queue.shift();
+    const details = this.#queue.lastDetails;
+    this.#release();
+    if (details !== undefined) {
+      if (details.error !== undefined) throw details.error as Error;
+      closeHandles(details);
+    }
+    return this.#decode(payload);
+  }
+
+  #takeMany(max: number): In[] {
+    const messages: In[] = [this.#takeMessage()];
+    while (messages.length < max && this.#queue.length > 0) {
+      try {
+        messages.push(this.#takeMessage());
+      } catch (error) {
+        // What was good is delivered now; the error keeps its place and goes to the next receive.
+        this.#queue.unshiftError(error);
+        break;
+      }
+    }
+    return messages;
+  }
+
+  #takeEnvelope(): Envelope<In> {
+    const payload = this.#queue.shift();
+    const details = this.#queue.lastDetails;
+    this.#release();
+    if (details?.error !== undefined) throw details.error as Error;
+    try {
+      return { ...this.#hooks.connectionDetails(), ...details, message: this.#decode(payload) };
+    } catch (error) {
+      closeHandles(details);
+      throw error;
+    }
+  }
+
+  /** Lets the source run on. Only at half the limits, so that a full queue does not stop and start it at each message. */
+  #release(): void {
+    if (!this.#held || !this.#queue.isHalfEmpty()) return;
+    this.#held = false;
+    this.#hooks.resume();
+  }
+
+  #decode(payload: Buffer): In {
+    try {
+      return this.#codec.decode(payload);
+    } catch (error) {
+      if (error instanceof ChannelError) throw error;
+      const text = error instanceof Error ? error.message : String(error);
+      throw this.#hooks.error(
+        "ERR_INVALID_MESSAGE",
+        "receive",
+        `${payload.length} bytes are no message of the codec ${this.#codec.name}: ${text}`,
+        error,
+      );
+    }
+  }
+
+  #deliver(): void {
+    for (
+      let wait = this.#receivers.first();
+      wait !== undefined && this.#queue.length > 0;
+      wait = this.#receivers.first()
+    ) {
+      try {
+        wait.fulfil(this.#take(wait.kind, wait.max));
+      } catch (error) {
+        wait.reject(error);
+      }
+    }
+    if (this.#over === undefined || this.#queue.length > 0) return;
+    for (let wait = this.#receivers.first(); wait !== undefined; wait = this.#receivers.first()) {
+      wait.fulfil(this.#tellOver(this.#over, wait.kind));
+    }
+  }
+
+  /** An iteration ends quietly at the end and when this side closes; everybody else is told. */
+  #tellOver(reason: () => Error, kind: Kind): Promise<unknown> {
+    const error = reason();
+    this.#hooks.toldOver();
+    const quiet =
+      error instanceof ChannelError &&
+      (error.code === "ERR_END_OF_CHANNEL" || error.code === "ERR_CHANNEL_CLOSED");
+    if (kind === "iteration" && quiet) return Promise.resolve({ value: undefined, done: true });
+    return Promise.reject(error);
+  }
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);

@@ -1,0 +1,284 @@
+import type { Address, SendOptions, WaitOptions } from "./channel.js";
+import type { ChannelError, ErrorCode } from "./errors.js";
+import type { Outlet } from "./outlet.js";
+import { SendWait } from "./send-wait.js";
+import { WaitList } from "./wait.js";
+
+/**
+ * A sender in a loop of `await send(…)` never leaves the microtask queue while there is room, so timers, sockets and signals would
+ * starve. After this many accepted messages, or bytes, one send waits for a turn of the event loop.
+ */
+const MESSAGES_A_TURN = 4096;
+const BYTES_A_TURN = 1024 * 1024;
+/** The most messages, and bytes, that `sendMany` encodes ahead: they are memory that no queue counts. */
+const BATCH_MESSAGES = 128;
+const BATCH_BYTES = 256 * 1024;
+
+const ACCEPTED: Promise<void> = Promise.resolve();
+
+type MakeError = (code: ErrorCode, operation: string, text: string) => ChannelError;
+
+/** The sending half of a channel: who waits for room, in which order they get it, and who waits until something has left. */
+export class Outgoing {
+  readonly #outlet: Outlet;
+  readonly #error: MakeError;
+  readonly #waits = new WaitList<SendWait>(() => {
+    this.#checkIdle();
+  });
+  // Messages to different receivers do not wait for one another: one that does not read must not stop the rest.
+  readonly #waitsTo = new Map<string, WaitList<SendWait>>();
+  readonly #departures = new WaitList<SendWait>();
+  #whenIdle: (() => void) | undefined;
+  #serving = false;
+  #turn: Promise<void> | undefined;
+  #messagesThisTurn = 0;
+  #bytesThisTurn = 0;
+
+  constructor(outlet: Outlet, error: MakeError) {
+    this.#outlet = outlet;
+    this.#error = error;
+  }
+
+  /** How many accepted messages have not left. */
+  get unsent(): number {
+    return this.#outlet.accepted - this.#outlet.left;
+  }
+
+  /** How many calls wait for room. */
+  get waiting(): number {
+    let waiting = this.#waits.size;
+    for (const waits of this.#waitsTo.values()) waiting += waits.size;
+    return waiting;
+  }
+
+  send(payload: Uint8Array, options: SendOptions | undefined): Promise<void> {
+    if (options !== undefined && concernsPacket(options)) return this.#sendWith(payload, options);
+    if (this.#waits.size === 0) {
+      const placed = this.#outlet.place(payload, false);
+      if (placed === "accepted") return this.#fairly(payload.length);
+      if (placed === "by-reference") return this.#whenLeft(options, "send");
+    }
+    const wait = new SendWait((self) => {
+      const placed = this.#outlet.place(payload, false);
+      if (placed === "no-room") return false;
+      if (placed === "accepted") self.fulfil(undefined);
+      else this.#awaitDeparture(self);
+      return true;
+    });
+    return this.#waitForRoom(wait, this.#waits, options, "send");
+  }
+
+  trySend(payload: Uint8Array): boolean {
+    return this.#waits.size === 0 && this.#outlet.place(payload, true) !== "no-room";
+  }
+
+  /** Sends what `next` gives until it gives `undefined`; what it throws is told after the messages before it were accepted. */
+  sendMany(next: () => Uint8Array | undefined, options: SendOptions | undefined): Promise<void> {
+    if (options !== undefined && concernsPacket(options)) return this.#sendManyWith(next, options);
+    const wait = new SendWait(this.#inBatches(next));
+    if (this.#waits.size === 0 && wait.proceed()) return wait.promise;
+    return this.#waitForRoom(wait, this.#waits, options, "sendMany");
+  }
+
+  flush(options: WaitOptions | undefined): Promise<void> {
+    return this.unsent === 0 ? ACCEPTED : this.#whenLeft(options, "flush");
+  }
+
+  /** There may be room again, for this destination or on the connection. The waits are served after the native callback has returned. */
+  roomAvailable(to?: string): void {
+    if (to !== undefined) {
+      const waits = this.#waitsTo.get(to);
+      if (waits !== undefined) process.nextTick(() => this.#serve(waits));
+      return;
+    }
+    if (this.#waits.size === 0 || this.#serving) return;
+    this.#serving = true;
+    process.nextTick(() => {
+      this.#serving = false;
+      this.#serve(this.#waits);
+    });
+  }
+
+  /** More messages have left. */
+  departed(): void {
+    for (
+      let wait = this.#departures.first();
+      wait !== undefined && wait.target <= this.#outlet.left;
+      wait = this.#departures.first()
+    ) {
+      wait.fulfil(undefined);
+    }
+    this.#checkIdle();
+  }
+
+  /** Calls back once, when nobody waits for room and everything accepted has left; at once if that is so. */
+  whenIdle(callback: () => void): void {
+    this.#whenIdle = callback;
+    this.#checkIdle();
+  }
+
+  /** Rejects everybody who waits. */
+  abandon(reason: () => Error): void {
+    this.#whenIdle = undefined;
+    this.#waits.rejectAll(reason);
+    for (const waits of this.#waitsTo.values()) waits.rejectAll(reason);
+    this.#departures.rejectAll(reason);
+  }
+
+  #sendWith(payload: Uint8Array, options: SendOptions): Promise<void> {
+    const waits = this.#waitsFor(options.to);
+    if (waits.size === 0 && this.#outlet.placeWith(payload, options)) return this.#fairly(payload.length);
+    const wait = new SendWait((self) => {
+      if (!this.#outlet.placeWith(payload, options)) return false;
+      self.fulfil(undefined);
+      return true;
+    });
+    return this.#waitForRoom(wait, waits, options, "send");
+  }
+
+  async #sendManyWith(next: () => Uint8Array | undefined, options: SendOptions): Promise<void> {
+    for (let payload = next(); payload !== undefined; payload = next())
+      await this.#sendWith(payload, options);
+  }
+
+  #waitsFor(to: SendOptions["to"]): WaitList<SendWait> {
+    if (to === undefined) return this.#waits;
+    const key = laneOf(to);
+    const known = this.#waitsTo.get(key);
+    if (known !== undefined) return known;
+    return new WaitList<SendWait>(() => {
+      this.#waitsTo.delete(key);
+      this.#checkIdle();
+    });
+  }
+
+  /** What one `sendMany` does each time there is room: it goes on where it stood. */
+  #inBatches(next: () => Uint8Array | undefined): (self: SendWait) => boolean {
+    const batch: Uint8Array[] = [];
+    let placed = 0;
+    let exhausted = false;
+    let refused: { readonly reason: unknown } | undefined;
+    const fill = (): number => {
+      batch.length = placed = 0;
+      let bytes = 0;
+      try {
+        while (batch.length < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+          const payload = next();
+          if (payload === undefined) {
+            exhausted = true;
+            break;
+          }
+          bytes += payload.length;
+          batch.push(payload);
+        }
+      } catch (reason) {
+        refused = { reason };
+        exhausted = true;
+      }
+      return bytes;
+    };
+    return (self) => {
+      for (;;) {
+        placed += this.#outlet.placeMany(batch, placed, batch.length);
+        if (placed < batch.length) return false;
+        if (exhausted) break;
+        const bytes = fill();
+        if (this.#turnIsDue(batch.length, bytes)) {
+          setImmediate(() => {
+            this.#serve(this.#waits);
+          });
+          return false;
+        }
+      }
+      if (refused !== undefined) self.reject(refused.reason);
+      else if (this.#outlet.holdsReferences) this.#awaitDeparture(self);
+      else self.fulfil(undefined);
+      return true;
+    };
+  }
+
+  #waitForRoom(
+    wait: SendWait,
+    waits: WaitList<SendWait>,
+    options: SendOptions | undefined,
+    operation: string,
+  ): Promise<void> {
+    if (options?.to !== undefined) this.#waitsTo.set(laneOf(options.to), waits);
+    wait.join(waits);
+    if (options !== undefined) {
+      wait.bound(options, () =>
+        this.#error("ERR_TIMEOUT", operation, `there was no room within ${options.timeout ?? 0} ms`),
+      );
+    }
+    return wait.promise;
+  }
+
+  #serve(waits: WaitList<SendWait>): void {
+    for (let wait = waits.first(); wait !== undefined; wait = waits.first()) {
+      try {
+        if (!wait.proceed()) return;
+      } catch (error) {
+        wait.reject(error);
+      }
+    }
+  }
+
+  #whenLeft(options: WaitOptions | undefined, operation: string): Promise<void> {
+    const wait = new SendWait(() => true);
+    this.#awaitDeparture(wait);
+    if (options !== undefined) {
+      wait.bound(options, () =>
+        this.#error("ERR_TIMEOUT", operation, `the bytes did not leave within ${options.timeout ?? 0} ms`),
+      );
+    }
+    return wait.promise;
+  }
+
+  #awaitDeparture(wait: SendWait): void {
+    wait.target = this.#outlet.accepted;
+    if (this.unsent === 0) wait.fulfil(undefined);
+    else wait.join(this.#departures);
+  }
+
+  #checkIdle(): void {
+    const callback = this.#whenIdle;
+    if (callback === undefined || this.unsent > 0 || this.waiting > 0) return;
+    this.#whenIdle = undefined;
+    callback();
+  }
+
+  #turnIsDue(messages: number, bytes: number): boolean {
+    this.#messagesThisTurn += messages;
+    this.#bytesThisTurn += bytes;
+    if (this.#messagesThisTurn < MESSAGES_A_TURN && this.#bytesThisTurn < BYTES_A_TURN) return false;
+    this.#messagesThisTurn = this.#bytesThisTurn = 0;
+    return true;
+  }
+
+  #fairly(bytes: number): Promise<void> {
+    if (this.#turn !== undefined) return this.#turn;
+    if (!this.#turnIsDue(1, bytes)) return ACCEPTED;
+    this.#turn = new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
+  }
+}
+
+/** The name under which a port speaks of a destination. */
+export function laneOf(to: Address): string {
+  return typeof to === "string" ? to : `${to.host} ${to.port}`;
+}
+
+/** Whether these options say something of the packet, not only of the wait. */
+function concernsPacket(options: SendOptions): boolean {
+  return (
+    options.to !== undefined ||
+    options.priority !== undefined ||
+    options.type !== undefined ||
+    options.handles !== undefined
+  );
+}

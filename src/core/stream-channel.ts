@@ -1,0 +1,128 @@
+import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
+import type { ByteSink, ByteStream } from "./byte-stream.js";
+import { FrameError, type Framing } from "./codec.js";
+import type { ChannelError } from "./errors.js";
+import { FrameReader } from "./frame-reader.js";
+import { resolveQueueLimits } from "./options.js";
+import { StreamOutlet } from "./stream-outlet.js";
+
+/** What a mechanism tells {@link StreamChannel}. */
+export interface StreamChannelOptions<Out, In> extends BaseChannelOptions<Out, In> {
+  readonly framing: Framing;
+  /** When given, every write has at most this many bytes and ends with the end of a message, so that writers can share a pipe. */
+  readonly atomicSize?: number | undefined;
+}
+
+/** A channel over a {@link ByteStream}. */
+export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
+  readonly #stream: ByteStream;
+  readonly #framing: Framing;
+  readonly #outlet: StreamOutlet;
+  readonly #reader: FrameReader;
+  // The peer has ended, but frames that are complete still wait for room in the queue.
+  #endPending = false;
+
+  constructor(stream: ByteStream, options: StreamChannelOptions<Out, In>) {
+    const { framing } = options;
+    const outlet: StreamOutlet = new StreamOutlet(
+      stream,
+      framing,
+      resolveQueueLimits("sendQueue", options.sendQueue),
+      options.atomicSize,
+      () => {
+        this.outgoing.departed();
+        this.outgoing.roomAvailable();
+      },
+    );
+    super({ ...options, traits: { ...options.traits, boundaries: framing.boundaries } }, outlet);
+    this.#stream = stream;
+    this.#framing = framing;
+    this.#outlet = outlet;
+    this.#reader = new FrameReader(framing.createDecoder(this.traits.maxMessageSize));
+    stream.start(this.#sink());
+    if (this.traits.direction !== "send") stream.resume();
+  }
+
+  protected override refusal(payload: Uint8Array): string | undefined {
+    return this.#framing.refuse?.(payload);
+  }
+
+  protected override resumeIncoming(): void {
+    if (this.#cutMessages() && !this.#endPending) this.#stream.resume();
+    this.incoming.arrived();
+  }
+
+  protected override release(graceful: boolean): void {
+    this.#stream.close(graceful);
+  }
+
+  protected override setRef(alive: boolean): void {
+    this.#stream.setRef(alive);
+  }
+
+  #sink(): ByteSink {
+    return {
+      buffer: () => this.#reader.buffer(),
+      read: (count) => this.#read(count),
+      wrote: () => {
+        this.#outlet.wrote();
+      },
+      ended: () => {
+        this.#endPending = true;
+        this.#cutMessages();
+        this.incoming.arrived();
+      },
+      fail: (error) => {
+        this.broken(error);
+      },
+      released: () => {
+        this.released();
+      },
+    };
+  }
+
+  #read(count: number): boolean {
+    this.#reader.filled(count);
+    const goOn = this.#cutMessages();
+    this.incoming.arrived();
+    return goOn;
+  }
+
+  /** Moves whole messages from the reader to the queue, as many as there is room for. `false`: reading must stop. */
+  #cutMessages(): boolean {
+    if (this.discardsIncoming) {
+      this.#reader.clear();
+      return true;
+    }
+    try {
+      for (;;) {
+        if (!this.incoming.hasRoom()) return false;
+        const message = this.#reader.next();
+        if (message === undefined) break;
+        this.incoming.push(message);
+      }
+      if (this.#endPending) this.#finish();
+      return true;
+    } catch (error) {
+      this.broken(this.#frameError(error));
+      return false;
+    }
+  }
+
+  #finish(): void {
+    const last = this.#reader.finish();
+    if (last !== undefined) this.incoming.push(last);
+    this.ended();
+  }
+
+  #frameError(error: unknown): ChannelError {
+    const code = error instanceof FrameError ? error.code : "ERR_INVALID_MESSAGE";
+    const text = error instanceof Error ? error.message : String(error);
+    return this.error(
+      code,
+      "receive",
+      `${text} (framing ${this.#framing.name}); the stream cannot be read on`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+/** The mechanisms that sluice has. */
+export type Mechanism =
+  | "memory"
+  | "signal"
+  | "anonymous-pipe"
+  | "named-pipe"
+  | "message-queue"
+  | "unix-stream"
+  | "unix-seqpacket"
+  | "unix-dgram"
+  | "shared-buffer"
+  | "tcp-socket"
+  | "udp-socket";
+
+/**
+ * What a channel can and cannot do: the comparison table of inter-process communication, as data.
+ * What the traits deny fails with `ERR_UNSUPPORTED`; it is never silently different.
+ */
+export interface ChannelTraits {
+  /** The mechanism beneath. */
+  readonly mechanism: Mechanism;
+  /** Which ways messages travel on this channel. */
+  readonly direction: "send" | "receive" | "both";
+  /** Who keeps messages apart: the kernel (or the ring), a framing in the byte stream, or nobody. */
+  readonly boundaries: "kernel" | "framed" | "none";
+  /** Whether messages arrive in the order of `send`. */
+  readonly ordered: boolean;
+  /** Whether every accepted message arrives while the peer lives. */
+  readonly reliable: boolean;
+  /** The largest message in bytes, after encoding. */
+  readonly maxMessageSize: number;
+  /** How far apart the two ends may be. */
+  readonly scope: "process" | "host" | "network";
+  /** Whether the kernel tells who the peer is: never, once a connection, or with each message. */
+  readonly peerIdentity: "none" | "connection" | "message";
+  /** Whether messages outlive the processes. */
+  readonly persistent: boolean;
+  /** Whether open file descriptors can travel with a message. */
+  readonly passesHandles: boolean;
+}
