@@ -14,18 +14,13 @@ class LengthPrefixedFraming implements Framing {
   readonly name = "lengthPrefixed";
   readonly boundaries = "framed";
   readonly overhead: 2 | 4;
+  readonly maxPayload: number;
   readonly #littleEndian: boolean;
-  readonly #maxPayload: number;
 
   constructor(headerSize: 2 | 4, littleEndian: boolean) {
     this.overhead = headerSize;
     this.#littleEndian = littleEndian;
-    this.#maxPayload = headerSize === 2 ? 0xffff : 0xffff_ffff;
-  }
-
-  refuse(payload: Uint8Array): string | undefined {
-    if (payload.length <= this.#maxPayload) return undefined;
-    return `its ${payload.length} bytes are more than the ${this.#maxPayload} that a length of ${this.overhead} bytes can tell`;
+    this.maxPayload = headerSize === 2 ? 0xffff : 0xffff_ffff;
   }
 
   // A typed array keeps the low eight bits of what is stored in it.

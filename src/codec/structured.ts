@@ -71,7 +71,7 @@ const codec: Codec<unknown> = Object.freeze({
  *
  * Received bytes are looked through before V8 reads them, because V8 itself takes a few of them at their word: twenty bytes that announce an
  * array of 30 million holes make it allocate 240 MB. Bytes that are refused give `ERR_INVALID_MESSAGE`. The **type is not checked**: `T` says what the peer is trusted
- * to send. A decoded message takes memory in proportion to its bytes, at worst about 60 times as much (empty maps): set
+ * to send. A decoded message takes memory in proportion to its bytes, at worst about 80 times as much (empty maps): set
  * `maxMessageSize` accordingly for peers that you do not trust.
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api

@@ -54,6 +54,7 @@ class Inspector {
       case 0x46: // F false
       case 0x79: // y Boolean object, true
       case 0x78: // x Boolean object, false
+      case 0x2d: // - a hole that came about while the array was written
         return;
       case 0x49: // I int32
       case 0x55: // U uint32
@@ -90,7 +91,7 @@ class Inspector {
         this.#valuesUntil(0x40, 2);
         return;
       case 0x41: // A array without holes
-        this.#elements(this.#varint());
+        this.#varint();
         this.#valuesUntil(0x24, 2);
         return;
       case 0x3b: // ; Map
@@ -121,21 +122,12 @@ class Inspector {
     }
   }
 
-  #elements(count: number): void {
-    for (let index = 0; index < count; index++) {
-      const tag = this.#peekTag();
-      if (tag === 0x2d)
-        this.#position++; // - a hole that came about while the array was written
-      else this.#value();
-    }
-  }
-
   #view(): void {
     if (this.#varint() >= this.#viewKinds) throw new Problem("it has a view of an unknown kind");
     this.#skip(this.#varint());
   }
 
-  /** Keys and values, or members, then the end and the counts that follow it. */
+  /** Elements, keys and values, or members, then the end and the counts that follow it. V8 compares the counts. */
   #valuesUntil(endTag: number, counts: number): void {
     while (this.#peekTag() !== endTag) this.#value();
     this.#position++;

@@ -24,6 +24,8 @@ export interface Framing {
   readonly boundaries: "framed" | "none";
   /** The most bytes that a frame adds to a message. */
   readonly overhead: number;
+  /** The largest payload in bytes that a frame can tell the length of. Absent: no limit of its own. */
+  readonly maxPayload?: number;
   /** The reason why this payload cannot be framed (a line with a newline in it), else `undefined`. Absent: every payload can. */
   refuse?(payload: Uint8Array): string | undefined;
   /** Writes what precedes a payload of this length; returns the offset behind it. */

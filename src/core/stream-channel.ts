@@ -34,7 +34,14 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
         this.outgoing.roomAvailable();
       },
     );
-    super({ ...options, traits: { ...options.traits, boundaries: framing.boundaries } }, outlet);
+    const maxMessageSize = Math.min(
+      options.maxMessageSize ?? options.traits.maxMessageSize,
+      framing.maxPayload ?? Infinity,
+    );
+    super(
+      { ...options, maxMessageSize, traits: { ...options.traits, boundaries: framing.boundaries } },
+      outlet,
+    );
     this.#stream = stream;
     this.#framing = framing;
     this.#outlet = outlet;

@@ -53,8 +53,10 @@ describe("lengthPrefixed()", () => {
     }
   });
 
-  it("refuses to frame what its length cannot tell", () => {
-    const framing = lengthPrefixed({ bytes: 2 });
+  it("says how large a payload its length can tell", () => {
+    expect(lengthPrefixed({ bytes: 2 }).maxPayload).toBe(0xffff);
+    expect(lengthPrefixed().maxPayload).toBe(0xffff_ffff);
+  });
     expect(framing.refuse?.(Buffer.alloc(0xffff))).toBeUndefined();
     expect(framing.refuse?.(Buffer.alloc(0x10000))).toMatch(/65536 bytes are more than the 65535/);
     expect(lengthPrefixed().refuse?.(Buffer.alloc(0x10000))).toBeUndefined();

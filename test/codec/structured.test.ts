@@ -75,6 +75,22 @@ describe("structured()", () => {
     expect(roundTrip(message)).toEqual(message);
   });
 
+  it("takes an array that loses an element while it is encoded", () => {
+    const shrinking: unknown[] = [
+      {
+        get last(): boolean {
+          shrinking.length = 1;
+          return true;
+        },
+      },
+      2,
+    ];
+    const received = roundTrip(shrinking) as unknown[];
+    expect(received).toHaveLength(2);
+    expect(received[0]).toEqual({ last: true });
+    expect(1 in received).toBe(false);
+  });
+
   it("keeps cycles and shared references", () => {
     const shared = { name: "shared" };
     const message: { list: unknown[]; self?: unknown } = { list: [shared, shared] };
@@ -89,6 +105,14 @@ describe("structured()", () => {
     const received = roundTrip(sent);
     expect(received).toBeInstanceOf(RangeError);
     expect(received).toMatchObject({ message: "too far", stack: sent.stack });
+  });
+
+  it("keeps the cause of an error, down to the first", () => {
+    const received = roundTrip(
+      new Error("outer", { cause: new TypeError("inner", { cause: { code: 7 } }) }),
+    ) as Error;
+    expect(received.cause).toBeInstanceOf(TypeError);
+    expect((received.cause as Error).cause).toEqual({ code: 7 });
   });
 
   it("keeps views of every kind, in memory of their own", () => {
@@ -232,6 +256,14 @@ describe("structured() and hostile bytes", () => {
     ["an Error of unknown form", crafted(tag("r"), tag("?"))],
   ])("refuses %s", (_what, bytes) => {
     expect(() => codec.decode(bytes)).toThrow(Error);
+  });
+
+  it("refuses a length of more than 32 bits, of which V8 would see only a part", () => {
+    expect(() => codec.decode(crafted(tag("A"), 0x80, 0x80, 0x80, 0x80, 0x10, tag("$"), 0, 0))).toThrow(
+      /32 bits/,
+    );
+    expect(() => codec.decode(crafted(tag("U"), 0xff, 0xff, 0xff, 0xff, 0x1f))).toThrow(/32 bits/);
+    expect(codec.decode(crafted(tag("U"), 0xff, 0xff, 0xff, 0xff, 0x0f))).toBe(0xffff_ffff);
   });
 
   it("refuses every message that is cut off or goes on", () => {
