@@ -1,0 +1,222 @@
+// The table of functions, and the module. A function that only converts, calls one C function and returns its result is a row of FUNCTIONS.
+
+#include "binding.h"
+#include "constants.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+// What becomes of the result: a number; a new descriptor, owned by this thread; a pair of them in the Int32Array that is the argument of that index.
+enum outcome { NUMBER, DESCRIPTOR, PAIR };
+
+#define FUNCTIONS(F)                                                                                                   \
+    F(close, "f", NUMBER, (owned_remove(&state->owned, FD(0)), descriptor_close(FD(0))))                               \
+    F(disown, "f", NUMBER, owned_remove(&state->owned, FD(0)) ? 0 : -EBADF)                                            \
+    F(adopt, "f", NUMBER, owned_add(&state->owned, FD(0)) ? 0 : -ENOMEM)                                               \
+    F(read, "fR", NUMBER, descriptor_read(FD(0), BYTES(1)))                                                            \
+    F(write, "fR", NUMBER, descriptor_write(FD(0), BYTES(1)))                                                          \
+    F(duplicate, "f", DESCRIPTOR, descriptor_duplicate(FD(0)))                                                         \
+    F(isNonBlocking, "f", NUMBER, descriptor_is_non_blocking(FD(0)))                                                   \
+    F(setNonBlocking, "fb", NUMBER, descriptor_set_non_blocking(FD(0), ON(1)))                                         \
+    F(isCloseOnExec, "f", NUMBER, descriptor_is_close_on_exec(FD(0)))                                                  \
+    F(setCloseOnExec, "fb", NUMBER, descriptor_set_close_on_exec(FD(0), ON(1)))                                        \
+    F(accessMode, "f", NUMBER, descriptor_access_mode(FD(0)))                                                          \
+    F(drain, "f", NUMBER, descriptor_drain(FD(0)))                                                                     \
+    F(queuedBytes, "f", NUMBER, descriptor_queued_bytes(FD(0)))                                                        \
+    F(open, "siu", DESCRIPTOR, file_open(TEXT(0), INT(1), (unsigned)a[2].number))                                      \
+    F(status, "fL8", NUMBER, file_status(FD(0), LONGS(1)))                                                             \
+    F(statusOf, "sL8", NUMBER, file_status_of(TEXT(0), LONGS(1)))                                                      \
+    F(lock, "fk", NUMBER, file_lock(FD(0), ON(1)))                                                                     \
+    F(unlock, "f", NUMBER, file_unlock(FD(0)))                                                                         \
+    F(unlink, "s", NUMBER, file_unlink(TEXT(0)))                                                                       \
+    F(setMode, "fu", NUMBER, file_set_mode(FD(0), (unsigned)a[1].number))                                              \
+    F(pipe, "I2n", PAIR, pipe_open(INTS(0), SIZE(1)))                                                                  \
+    F(pipeCapacity, "f", NUMBER, pipe_capacity(FD(0)))                                                                 \
+    F(setPipeCapacity, "fn", NUMBER, pipe_set_capacity(FD(0), SIZE(1)))                                                \
+    F(makeFifo, "su", NUMBER, pipe_make_fifo(TEXT(0), (unsigned)a[1].number))                                          \
+    F(watchOpens, "s", DESCRIPTOR, pipe_watch_opens(TEXT(0)))                                                          \
+    F(socket, "i", DESCRIPTOR, socket_open(INT(0)))                                                                    \
+    F(bindSocket, "fa", NUMBER, socket_bind(FD(0), BYTES(1)))                                                          \
+    F(connectSocket, "fa", NUMBER, socket_connect(FD(0), BYTES(1)))                                                    \
+    F(disconnectSocket, "f", NUMBER, socket_disconnect(FD(0)))                                                         \
+    F(listenSocket, "fi", NUMBER, socket_listen(FD(0), INT(1)))                                                        \
+    F(acceptSocket, "f", DESCRIPTOR, socket_accept(FD(0)))                                                             \
+    F(socketPair, "iI2", PAIR, socket_pair(INT(0), INTS(1)))                                                           \
+    F(shutdownSocket, "fi", NUMBER, socket_shutdown(FD(0), INT(1)))                                                    \
+    F(peerCredentials, "fI3", NUMBER, socket_peer_credentials(FD(0), INTS(1)))                                         \
+    F(peerPidfd, "f", DESCRIPTOR, socket_peer_pidfd(FD(0)))                                                            \
+    F(getOption, "fi", NUMBER, socket_get_option(FD(0), INT(1)))                                                       \
+    F(setOption, "fii", NUMBER, socket_set_option(FD(0), INT(1), INT(2)))                                              \
+    F(socketName, "fB", NUMBER, socket_name(FD(0), BYTES(1)))                                                          \
+    F(peerName, "fB", NUMBER, socket_peer_name(FD(0), BYTES(1)))                                                       \
+    F(sendPacket, "fRA", NUMBER, packet_send(FD(0), BYTES(1), BYTES(4)))                                               \
+    F(sendHandles, "fBI", NUMBER, handle_send(FD(0), BYTES(1), INTS(2), a[2].length))                                  \
+    F(ringBell, "f", NUMBER, bell_ring(FD(0)))                                                                         \
+    F(clearBell, "f", NUMBER, bell_clear(FD(0)))                                                                       \
+    F(eventfd, "", DESCRIPTOR, bell_event_open())                                                                      \
+    F(signalEvent, "f", NUMBER, bell_event_signal(FD(0)))                                                              \
+    F(clearEvent, "f", NUMBER, bell_event_clear(FD(0)))                                                                \
+    F(pageSize, "", NUMBER, memory_page_size())                                                                        \
+    F(createMemory, "ns", DESCRIPTOR, memory_create(SIZE(0), TEXT(1)))                                                 \
+    F(getSeals, "f", NUMBER, memory_seals(FD(0)))                                                                      \
+    F(openShared, "siu", DESCRIPTOR, memory_open_shared(TEXT(0), INT(1), (unsigned)a[2].number))                       \
+    F(unlinkShared, "s", NUMBER, memory_unlink_shared(TEXT(0)))                                                        \
+    F(truncate, "fn", NUMBER, memory_truncate(FD(0), SIZE(1)))                                                         \
+    F(allocate, "fn", NUMBER, memory_allocate(FD(0), SIZE(1)))                                                         \
+    F(signalOpen, "if", NUMBER, signal_subscribe(INT(0), FD(1)))                                                       \
+    F(signalClose, "if", NUMBER, signal_unsubscribe(INT(0), FD(1)))                                                    \
+    F(signalConfine, "ii", NUMBER, signal_confine(INT(0), INT(1)))                                                     \
+    F(signalDropped, "f", NUMBER, signal_dropped(FD(0)))                                                               \
+    F(signalSend, "iiV", NUMBER, process_signal(INT(0), INT(1), GIVEN(2)))                                             \
+    F(pidfdSend, "fiV", NUMBER, process_signal_pidfd(FD(0), INT(1), GIVEN(2)))                                         \
+    F(pidfdOpen, "i", DESCRIPTOR, process_open(INT(0)))                                                                \
+    F(signalDisposition, "i", NUMBER, signal_disposition(INT(0)))                                                      \
+    F(setSignalDisposition, "ii", NUMBER, signal_set_disposition(INT(0), INT(1)))
+
+#define DEFINE(name, letters, outcome, expression)                                                                     \
+    static int64_t call_##name(struct state *state, const struct argument *a) {                                        \
+        (void)state;                                                                                                   \
+        (void)a;                                                                                                       \
+        return expression;                                                                                             \
+    }
+FUNCTIONS(DEFINE)
+#undef DEFINE
+
+struct function {
+    const char *name;
+    const char *letters;
+    enum outcome outcome;
+    int64_t (*simple)(struct state *state, const struct argument *arguments);
+    special *special;
+};
+
+// A function as one environment has it: what the trampoline is given as `data`.
+struct bound {
+    struct state *state;
+    const struct function *function;
+};
+
+void state_leave(struct state *state) {
+    if (--state->holders == 0) free(state);
+}
+
+int64_t state_own(struct state *state, int64_t fd) {
+    if (fd < 0 || owned_add(&state->owned, (int)fd)) return fd;
+    descriptor_close((int)fd);
+    return -ENOMEM;
+}
+
+static napi_value trampoline(napi_env env, napi_callback_info info) {
+    struct call call;
+    void *data = NULL;
+    size_t count = MOST_ARGUMENTS;
+    if (napi_get_cb_info(env, info, &count, call.values, NULL, &data) != napi_ok) return NULL;
+    const struct bound *bound = data;
+    const struct function *function = bound->function;
+    call.env = env;
+    call.name = function->name;
+    memset(call.arguments, 0, sizeof call.arguments);
+    if (!take_arguments(&call, function->letters)) return NULL;
+    if (function->special != NULL) return function->special(bound->state, &call);
+
+    int64_t result = function->simple(bound->state, call.arguments);
+    if (function->outcome == DESCRIPTOR) result = state_own(bound->state, result);
+    if (function->outcome == PAIR && result >= 0) {
+        // The array is the first argument or the second: the one that was given.
+        const struct argument *a = call.arguments;
+        int32_t *pair = a[0].data != NULL ? INTS(0) : INTS(1);
+        for (int i = 0; i < 2; i++) {
+            int64_t owned = state_own(bound->state, pair[i]);
+            if (owned < 0) result = owned;
+        }
+    }
+    return number_of(env, result);
+}
+
+// ---- the module -----------------------------------------------------------------------------------------------------
+
+#define ROW(name, letters, outcome, expression) {#name, letters, outcome, call_##name, NULL},
+static const struct function functions[] = {
+    FUNCTIONS(ROW)
+    {"writev", "f---", NUMBER, NULL, write_buffers},
+    {"sendPackets", "f---A", NUMBER, NULL, send_packets},
+    {"receivePackets", "fBnBnIOb", NUMBER, NULL, receive_packets},
+    {"receiveHandles", "fBII3", NUMBER, NULL, receive_handles},
+    {"mapMemory", "fnnb", NUMBER, NULL, map_memory},
+    {"mapRing", "fnnb", NUMBER, NULL, map_ring},
+    {"unmapMemory", "-", NUMBER, NULL, unmap_memory},
+    {"pollOpen", "f-", NUMBER, NULL, poll_open_handle},
+    {"pollSet", "-i", NUMBER, NULL, poll_set_handle},
+    {"pollReference", "-b", NUMBER, NULL, poll_reference_handle},
+    {"pollClose", "-", NUMBER, NULL, poll_close_handle},
+};
+enum { FUNCTION_COUNT = sizeof functions / sizeof functions[0] };
+
+// Before the finalizers of the environment, while the descriptors are still known.
+static void on_environment_ending(void *data) {
+    struct state *state = data;
+    owned_close_all(&state->owned);
+}
+
+static void on_state_released(napi_env env, void *data, void *hint) {
+    (void)env;
+    free(hint);
+    state_leave(data);
+}
+
+static bool define_functions(napi_env env, napi_value exports, struct bound *bound, struct state *state) {
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        bound[i] = (struct bound){.state = state, .function = &functions[i]};
+        napi_value function;
+        if (napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, trampoline, &bound[i], &function) != napi_ok ||
+            napi_set_named_property(env, exports, functions[i].name, function) != napi_ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool define_constants(napi_env env, napi_value exports) {
+#define CONSTANT(name) {#name, name},
+    const struct {
+        const char *name;
+        int64_t value;
+    } constants[] = {SLUICE_CONSTANTS(CONSTANT)};
+    napi_value object;
+    if (napi_create_object(env, &object) != napi_ok) return false;
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+        if (napi_set_named_property(env, object, constants[i].name, number_of(env, constants[i].value)) != napi_ok) return false;
+    }
+    return napi_object_freeze(env, object) == napi_ok && napi_set_named_property(env, exports, "constants", object) == napi_ok;
+}
+
+NAPI_MODULE_INIT() {
+    struct state *state = calloc(1, sizeof *state);
+    struct bound *bound = calloc(FUNCTION_COUNT, sizeof *bound);
+    if (state == NULL || bound == NULL) {
+        free(state);
+        free(bound);
+        napi_throw_error(env, NULL, "sluice core: out of memory");
+        return NULL;
+    }
+    state->env = env;
+    state->holders = 1;
+    if (napi_set_instance_data(env, state, on_state_released, bound) != napi_ok) {
+        free(state);
+        free(bound);
+        napi_throw_error(env, NULL, "sluice core: the environment takes no instance data");
+        return NULL;
+    }
+    if (!define_functions(env, exports, bound, state) || !define_constants(env, exports) ||
+        napi_add_env_cleanup_hook(env, on_environment_ending, state) != napi_ok) {
+        napi_throw_error(env, NULL, "sluice core: the environment refuses its functions");
+        return NULL;
+    }
+    return exports;
+}

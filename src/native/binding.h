@@ -1,0 +1,71 @@
+// What the binding*.c files share. They are the only ones that know of JavaScript: binding.c has the table of functions and the module,
+// the others what does not fit into a row of it.
+#ifndef SLUICE_BINDING_H
+#define SLUICE_BINDING_H
+
+#include "core.h"
+
+#include <node_api.h>
+
+// ---- what belongs to one thread of JavaScript -----------------------------------------------------------------------
+
+struct state {
+    napi_env env;
+    struct owned owned;
+    struct handle *handles; // Polls whose uv handle is not yet released
+    napi_async_cleanup_hook_handle cleanup;
+    bool ending;
+    int holders; // the environment, and each uv handle: the last to leave frees
+};
+
+void state_leave(struct state *state);
+// Descriptors of this thread are closed when it ends. One that cannot be remembered is closed at once: -ENOMEM.
+int64_t state_own(struct state *state, int64_t fd);
+
+// ---- arguments ------------------------------------------------------------------------------------------------------
+
+enum { MOST_ARGUMENTS = 8, PATH_ROOM = 4096 };
+
+struct argument {
+    int64_t number;
+    uint8_t *data; // NULL when an optional argument was not given
+    size_t length; // in elements
+};
+
+struct call {
+    napi_env env;
+    const char *name;
+    napi_value values[MOST_ARGUMENTS];
+    struct argument arguments[MOST_ARGUMENTS];
+    char text[PATH_ROOM];
+};
+
+// Checks and converts all arguments by the letters of a row (see binding-arguments.c); false: an error was thrown.
+bool take_arguments(struct call *call, const char *letters);
+bool take_integer(struct call *call, size_t index, double low, double high, const char *must, int64_t *out);
+bool take_array_of(napi_env env, napi_value value, napi_typedarray_type wanted, struct argument *out);
+// What an object of ours wraps; NULL for any other value, of which a wrong cast would misread memory: an error was thrown.
+void *take_tagged(struct call *call, size_t index, const napi_type_tag *tag, const char *must);
+// Throws "sluice core: read: argument 3 must be …" as a RangeError or TypeError. Always NULL, to be returned.
+napi_value refuse(struct call *call, size_t index, const char *must, bool range);
+napi_value number_of(napi_env env, int64_t number);
+
+// How an argument reads, where `a` are the arguments. R takes three places, so what follows it counts on from there.
+#define FD(i) ((int)a[i].number)
+#define INT(i) ((int)a[i].number)
+#define SIZE(i) ((size_t)a[i].number)
+#define ON(i) (a[i].number != 0)
+#define TEXT(i) ((const char *)a[i].data)
+#define BYTES(i) a[i].data, a[i].length
+#define INTS(i) ((int32_t *)(void *)a[i].data)
+#define LONGS(i) ((int64_t *)(void *)a[i].data)
+#define GIVEN(i) (a[i].length > 0 ? &(int32_t){(int32_t)a[i].number} : NULL)
+
+// ---- functions that are more than a row -----------------------------------------------------------------------------
+
+typedef napi_value special(struct state *state, struct call *call);
+special write_buffers, send_packets, receive_packets, receive_handles; // binding-buffers.c
+special map_memory, map_ring, unmap_memory;                             // binding-memory.c
+special poll_open_handle, poll_set_handle, poll_reference_handle, poll_close_handle; // binding-poll.c
+
+#endif

@@ -1,0 +1,171 @@
+/**
+ * Numbers of the Linux ABI that mechanisms compare with, as plain constants so that a hot path reads no object.
+ * They are the same on x64 and arm64; a test compares each with what the C headers say
+ * ({@link NativeCore.constants}). Numbers that differ between CPUs (the `O_*` flags) are only found there.
+ */
+
+// errno(3)
+export const EPERM = 1;
+export const ENOENT = 2;
+export const ESRCH = 3;
+export const EINTR = 4;
+export const EIO = 5;
+export const ENXIO = 6;
+export const EBADF = 9;
+export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const EACCES = 13;
+export const EFAULT = 14;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const ENOTDIR = 20;
+export const EISDIR = 21;
+export const EINVAL = 22;
+export const EMFILE = 24;
+export const ENFILE = 23;
+export const EFBIG = 27;
+export const ENOSPC = 28;
+export const ESPIPE = 29;
+export const EROFS = 30;
+export const EPIPE = 32;
+export const ENAMETOOLONG = 36;
+export const ENOSYS = 38;
+export const ELOOP = 40;
+export const EPROTO = 71;
+export const EOVERFLOW = 75;
+export const ENOTSOCK = 88;
+export const EDESTADDRREQ = 89;
+export const EMSGSIZE = 90;
+export const EPROTOTYPE = 91;
+export const ENOPROTOOPT = 92;
+export const EOPNOTSUPP = 95;
+export const EADDRINUSE = 98;
+export const EADDRNOTAVAIL = 99;
+export const ECONNABORTED = 103;
+export const ECONNRESET = 104;
+export const ENOBUFS = 105;
+export const EISCONN = 106;
+export const ENOTCONN = 107;
+export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
+export const EINPROGRESS = 115;
+
+// What a Poll watches for, and what its callback is told: the values of libuv's uv_poll_event.
+export const READABLE = 1;
+export const WRITABLE = 2;
+/** The peer has shut down its sending side or is gone (EPOLLRDHUP). */
+export const DISCONNECT = 4;
+
+// socket(2) and socket(7)
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_SEQPACKET = 5;
+export const SHUT_RD = 0;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
+export const SO_TYPE = 3;
+export const SO_ERROR = 4;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_PASSCRED = 16;
+export const SO_ACCEPTCONN = 30;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const SO_PROTOCOL = 38;
+export const SO_DOMAIN = 39;
+export const AF_UNIX = 1;
+
+/** Bytes of a socket's path without its ending NUL: `sizeof sun_path - 1`, unix(7). */
+export const MAX_PATH_NAME = 107;
+/** Bytes of an abstract name, its leading NUL counted: `sizeof sun_path`, unix(7). */
+export const MAX_ABSTRACT_NAME = 108;
+/** Descriptors that one message can carry: SCM_MAX_FD, unix(7). */
+export const MAX_HANDLES = 253;
+/** Bytes that a write to a pipe does atomically, pipe(7). */
+export const PIPE_BUF = 4096;
+/** Buffers that one `writev` takes, writev(2). */
+export const IOV_MAX = 1024;
+
+// inode(7): the file's type within `status[STATUS_MODE]`
+export const S_IFMT = 0o170000;
+export const S_IFSOCK = 0o140000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+export const S_IFIFO = 0o010000;
+
+// fcntl(2): seals of a memfd
+export const F_SEAL_SEAL = 1;
+export const F_SEAL_SHRINK = 2;
+export const F_SEAL_GROW = 4;
+export const F_SEAL_WRITE = 8;
+
+/** Int32 fields that `receivePackets` writes for each packet. */
+export const PACKET_STRIDE = 8;
+export const PACKET_OFFSET = 0;
+/** Bytes that were stored, at `PACKET_OFFSET` of the slab and, beyond its end, in scratch. */
+export const PACKET_LENGTH = 1;
+export const PACKET_FLAGS = 2;
+export const PACKET_PID = 3;
+export const PACKET_UID = 4;
+export const PACKET_GID = 5;
+/** Bytes of the sender's name in `names` at `index * NAME_STRIDE`; 0: unnamed. */
+export const PACKET_NAME_LENGTH = 6;
+/** The message's real length where it was cut; for a record with `PACKET_FAILED`, the negative errno. */
+export const PACKET_FULL_LENGTH = 7;
+/** Bytes between two names in `names`. */
+export const NAME_STRIDE = 112;
+
+/** The message was longer than slab and scratch together: its rest is lost. */
+export const PACKET_TRUNCATED = 1;
+/** Fields pid, uid and gid hold what the kernel said of the sender (SO_PASSCRED). */
+export const PACKET_HAS_CREDENTIALS = 2;
+/** Not a message: the peer has ended its sending side. Nothing follows. */
+export const PACKET_END = 4;
+/** The message ran over the slab's end: its tail lies at the start of scratch. It is the last of its batch. */
+export const PACKET_OVERFLOWED = 8;
+/** Not a message: reading failed after the packets before this record; `PACKET_FULL_LENGTH` has the errno. */
+export const PACKET_FAILED = 16;
+/** The message carried descriptors that nobody asked for. They were closed. */
+export const PACKET_HAD_HANDLES = 32;
+
+/** `receiveHandles`: descriptors were lost, so all that had come with the message were closed. */
+export const HANDLES_LOST = 1;
+/** `receiveHandles`: the message was longer than the buffer, its rest is lost. */
+export const HANDLES_MESSAGE_TRUNCATED = 2;
+
+/** Int64 fields that `status` and `statusOf` write. */
+export const STATUS_LENGTH = 8;
+export const STATUS_MODE = 0;
+export const STATUS_DEVICE = 1;
+export const STATUS_INODE = 2;
+export const STATUS_UID = 3;
+export const STATUS_GID = 4;
+export const STATUS_SIZE = 5;
+export const STATUS_LINKS = 6;
+export const STATUS_BLOCKS = 7;
+
+/** Bytes of one record that the signal handler writes to a subscriber: eight Int32, in host byte order. */
+export const SIGNAL_RECORD_BYTES = 32;
+export const SIGNAL_NUMBER = 0;
+/** siginfo's si_code: `SI_USER` for kill(2), `SI_QUEUE` for sigqueue(3), positive for the kernel itself. */
+export const SIGNAL_CODE = 1;
+/** The sender's process id; 0 when the kernel sent it. */
+export const SIGNAL_PID = 2;
+/** The sender's real user id. */
+export const SIGNAL_UID = 3;
+/** The integer that came by sigqueue(3); else 0. */
+export const SIGNAL_VALUE = 4;
+/** Records that did not fit into this subscriber's pipe since the record before this one. */
+export const SIGNAL_DROPPED = 5;
+export const SI_USER = 0;
+export const SI_QUEUE = -1;
+export const SI_TKILL = -6;
+
+/** `signalDisposition`: what a signal does, sigaction(2). */
+export const DISPOSITION_DEFAULT = 0;
+export const DISPOSITION_IGNORE = 1;
+/** The handler of this library. */
+export const DISPOSITION_OURS = 2;
+/** A handler of somebody else: the runtime's (`process.on`) or another addon's. */
+export const DISPOSITION_FOREIGN = 3;

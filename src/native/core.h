@@ -1,0 +1,145 @@
+// What the C files of the native core offer each other and binding.c. Every function does one system call or one loop of one,
+// knows nothing of JavaScript, and returns 0 or more for success, a negative errno for failure.
+#ifndef SLUICE_CORE_H
+#define SLUICE_CORE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+// The value of a C library call as a result: its own, or the negative errno.
+#define RESULT(call)                                                                                                   \
+    ({                                                                                                                 \
+        int64_t result_ = (call);                                                                                      \
+        result_ < 0 ? -(int64_t)errno : result_;                                                                       \
+    })
+
+// The same, for calls that a signal may interrupt before anything was done.
+#define RESULT_RETRIED(call)                                                                                           \
+    ({                                                                                                                 \
+        int64_t result_;                                                                                               \
+        do {                                                                                                           \
+            result_ = (call);                                                                                          \
+        } while (result_ < 0 && errno == EINTR);                                                                       \
+        result_ < 0 ? -(int64_t)errno : result_;                                                                       \
+    })
+
+// descriptor.c
+int64_t descriptor_close(int fd);
+int64_t descriptor_read(int fd, void *bytes, size_t length);
+int64_t descriptor_write(int fd, const void *bytes, size_t length);
+int64_t descriptor_write_vector(int fd, const struct iovec *parts, int count);
+int64_t descriptor_duplicate(int fd);
+int64_t descriptor_is_non_blocking(int fd);
+int64_t descriptor_set_non_blocking(int fd, bool on);
+int64_t descriptor_is_close_on_exec(int fd);
+int64_t descriptor_set_close_on_exec(int fd, bool on);
+int64_t descriptor_access_mode(int fd);
+int64_t descriptor_drain(int fd);
+int64_t descriptor_queued_bytes(int fd);
+
+// owned.c: the descriptors that one thread of JavaScript has open.
+struct owned {
+    uint64_t *words;
+    size_t count;
+};
+bool owned_add(struct owned *set, int fd);
+bool owned_remove(struct owned *set, int fd);
+void owned_close_all(struct owned *set);
+
+// file.c
+int64_t file_open(const char *path, int flags, unsigned mode);
+int64_t file_status(int fd, int64_t *out);
+int64_t file_status_of(const char *path, int64_t *out);
+int64_t file_lock(int fd, bool exclusive);
+int64_t file_unlock(int fd);
+int64_t file_unlink(const char *path);
+int64_t file_set_mode(int fd, unsigned mode);
+
+// pipe.c
+int64_t pipe_open(int out[2], size_t capacity);
+int64_t pipe_capacity(int fd);
+int64_t pipe_set_capacity(int fd, size_t capacity);
+int64_t pipe_make_fifo(const char *path, unsigned mode);
+int64_t pipe_watch_opens(const char *path);
+
+// socket.c
+int64_t socket_open(int type);
+int64_t socket_bind(int fd, const uint8_t *name, size_t length);
+int64_t socket_connect(int fd, const uint8_t *name, size_t length);
+int64_t socket_disconnect(int fd);
+int64_t socket_listen(int fd, int backlog);
+int64_t socket_accept(int fd);
+int64_t socket_pair(int type, int out[2]);
+int64_t socket_shutdown(int fd, int how);
+int64_t socket_peer_credentials(int fd, int32_t out[3]);
+int64_t socket_peer_pidfd(int fd);
+int64_t socket_get_option(int fd, int option);
+int64_t socket_set_option(int fd, int option, int value);
+int64_t socket_name(int fd, uint8_t *out, size_t room);
+int64_t socket_peer_name(int fd, uint8_t *out, size_t room);
+
+// name.c: raw bytes of an AF_UNIX name to and from a sockaddr_un.
+struct sockaddr_un;
+unsigned name_to_address(struct sockaddr_un *address, const uint8_t *name, size_t length);
+size_t name_of_address(const struct sockaddr_un *address, unsigned length);
+
+// packet.c
+enum { PACKET_STRIDE = 8, NAME_STRIDE = 112 };
+struct packet_sink {
+    uint8_t *slab;
+    size_t slab_length;
+    size_t offset;
+    uint8_t *scratch;
+    size_t scratch_length;
+    int32_t *info;
+    uint8_t *names;
+    size_t limit;
+    bool connected;
+};
+int64_t packet_send(int fd, const void *bytes, size_t length, const uint8_t *to, size_t to_length);
+int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, const uint8_t *to, size_t to_length);
+int64_t packet_receive_many(int fd, struct packet_sink *sink);
+
+// handle.c: descriptors in messages.
+int64_t handle_send(int fd, const void *bytes, size_t length, const int32_t *fds, size_t count);
+int64_t handle_receive(int fd, void *bytes, size_t length, int32_t *out, size_t room, int32_t info[3]);
+struct msghdr;
+size_t handle_close_all(struct msghdr *message);
+
+// bell.c: waking the other side.
+int64_t bell_ring(int fd);
+int64_t bell_clear(int fd);
+int64_t bell_event_open(void);
+int64_t bell_event_signal(int fd);
+int64_t bell_event_clear(int fd);
+
+// memory.c
+int64_t memory_page_size(void);
+int64_t memory_create(size_t size, const char *name);
+int64_t memory_seals(int fd);
+int64_t memory_open_shared(const char *name, int flags, unsigned mode);
+int64_t memory_unlink_shared(const char *name);
+int64_t memory_truncate(int fd, size_t size);
+int64_t memory_allocate(int fd, size_t size);
+int64_t memory_map(int fd, size_t offset, size_t length, bool writable, void **out);
+int64_t memory_map_ring(int fd, size_t offset, size_t capacity, bool writable, void **out);
+int64_t memory_unmap(void *address, size_t length);
+
+// signal.c
+int64_t signal_subscribe(int signo, int fd);
+int64_t signal_unsubscribe(int signo, int fd);
+void signal_forget(int fd);
+int64_t signal_confine(int signo, int tid);
+int64_t signal_dropped(int fd);
+int64_t signal_disposition(int signo);
+int64_t signal_set_disposition(int signo, int disposition);
+
+// process.c
+int64_t process_signal(int pid, int signo, const int32_t *value);
+int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value);
+int64_t process_open(int pid);
+
+#endif

@@ -1,0 +1,270 @@
+/**
+ * A descriptor that a Poll watches, as the addon keeps it. Opaque: only functions of the core take it.
+ */
+export interface NativePoll {
+  readonly nativePoll: unique symbol;
+}
+
+/** Raw bytes of an AF_UNIX name: a path without NUL, or an abstract name whose first byte is 0. See unix(7). */
+export type SocketName = Uint8Array;
+
+/**
+ * The functions of the native core: one system call, or one loop of one, each.
+ *
+ * Results are numbers: 0 or more for success, a **negative errno** for what the kernel refused (`-EAGAIN`, …);
+ * {@link fromErrno} makes an error of it. A wrong argument (type, range, a length beyond the array's end) throws a
+ * `TypeError` or `RangeError` that names the function and the argument.
+ *
+ * Nothing here blocks: descriptors that the core makes are non-blocking and close-on-exec. Each belongs to the thread that made it
+ * until {@link NativeCore.close} or {@link NativeCore.disown}; when a worker ends, also by `terminate()`, the core closes those left.
+ * Lengths and offsets are in bytes. Calls interrupted by a signal are repeated.
+ */
+export interface NativeCore {
+  /** Numbers as the C headers of the build have them: errno, `O_*`, and what constants.ts repeats. */
+  readonly constants: Readonly<Record<string, number>>;
+
+  // ---- descriptors -------------------------------------------------------------------------------------------
+
+  /** close(2). Ends the descriptor's signal subscriptions first. Close a Poll on it before. */
+  close(fd: number): number;
+  /**
+   * From now on the descriptor belongs to somebody else (a `net.Socket({ fd })`, a user, another thread), who closes it:
+   * the end of this thread must not close that number. Returns 0, or `-EBADF` when this thread did not own it.
+   */
+  disown(fd: number): number;
+  /** The opposite of {@link NativeCore.disown}: close this descriptor when this thread ends. */
+  adopt(fd: number): number;
+  /** read(2): bytes read, 0 at the end. */
+  read(fd: number, buffer: Uint8Array, offset: number, length: number): number;
+  /** write(2): bytes written, possibly fewer than asked. SIGPIPE is ignored by Node; a closed reader gives `-EPIPE`. */
+  write(fd: number, buffer: Uint8Array, offset: number, length: number): number;
+  /** writev(2) over `buffers[start]` to `buffers[end - 1]`, at most 1,024 of them: bytes written, possibly fewer. */
+  writev(fd: number, buffers: readonly Uint8Array[], start: number, end: number): number;
+  /** F_DUPFD_CLOEXEC, fcntl(2): a new descriptor of the same open file. */
+  duplicate(fd: number): number;
+  /** 1 when O_NONBLOCK is set, else 0. */
+  isNonBlocking(fd: number): number;
+  setNonBlocking(fd: number, on: boolean): number;
+  /** 1 when FD_CLOEXEC is set, else 0. */
+  isCloseOnExec(fd: number): number;
+  setCloseOnExec(fd: number, on: boolean): number;
+  /** The access mode: 0 read, 1 write, 2 both (O_ACCMODE of F_GETFL). */
+  accessMode(fd: number): number;
+  /** Reads and discards until nothing is there (at most 64 rounds of 4 KiB): bytes read. */
+  drain(fd: number): number;
+  /** FIONREAD: bytes that wait to be read (of the next packet on packet sockets). */
+  queuedBytes(fd: number): number;
+
+  // ---- files -------------------------------------------------------------------------------------------------
+
+  /** open(2). `O_CLOEXEC | O_NONBLOCK | O_NOCTTY` are always added, so that a FIFO never blocks the event loop. */
+  open(path: string, flags: number, mode: number): number;
+  /** What statx(2) says of a descriptor, as `STATUS_*` fields. */
+  status(fd: number, out: BigInt64Array): number;
+  /** What statx(2) says of a path; a symbolic link is not followed. */
+  statusOf(path: string, out: BigInt64Array): number;
+  /** flock(2) without waiting: `-EAGAIN` while another open file holds the lock. Ends with the descriptor. */
+  lock(fd: number, kind: "exclusive" | "shared"): number;
+  unlock(fd: number): number;
+  unlink(path: string): number;
+  /** fchmod(2); on a socket before `bindSocket` it sets the mode of the file to be, with no race. */
+  setMode(fd: number, mode: number): number;
+
+  // ---- pipes -------------------------------------------------------------------------------------------------
+
+  /**
+   * pipe2(2): `out[0]` reads, `out[1]` writes. With a `capacity` other than 0 the kernel is asked for as many bytes (F_SETPIPE_SZ);
+   * a capacity over the user's limit leaves the pipe as it is. Returns the capacity the pipe has.
+   */
+  pipe(out: Int32Array, capacity: number): number;
+  /** F_GETPIPE_SZ. */
+  pipeCapacity(fd: number): number;
+  /** F_SETPIPE_SZ: the capacity that was set. */
+  setPipeCapacity(fd: number, capacity: number): number;
+  /** mkfifo(3) with exactly this mode, whatever the umask; never wider, not for a moment. */
+  makeFifo(path: string, mode: number): number;
+  /**
+   * An inotify descriptor that becomes readable when somebody opens `path`. A blocking open of a FIFO is only reported
+   * when it *returns*: `cat < fifo` that waits for a writer is not.
+   */
+  watchOpens(path: string): number;
+
+  // ---- the event loop ----------------------------------------------------------------------------------------
+
+  /** uv_poll_init_socket; use class {@link Poll}. Returns a negative errno when libuv refuses. */
+  pollOpen(fd: number, callback: (status: number, events: number) => void): NativePoll | number;
+  pollSet(poll: NativePoll, events: number): number;
+  pollReference(poll: NativePoll, keepsAlive: boolean): number;
+  pollClose(poll: NativePoll): number;
+
+  // ---- Unix sockets ------------------------------------------------------------------------------------------
+
+  /** socket(2) of AF_UNIX, non-blocking and close-on-exec. */
+  socket(type: number): number;
+  /** bind(2) to exactly these bytes. A path is at most 107 bytes, an abstract name 108; else RangeError. */
+  bindSocket(fd: number, name: SocketName): number;
+  /** connect(2). `-EAGAIN`: the listener's backlog is full. For datagrams: the default peer, changeable. */
+  connectSocket(fd: number, name: SocketName): number;
+  /** connect(2) with AF_UNSPEC: a datagram socket has no default peer any more. */
+  disconnectSocket(fd: number): number;
+  listenSocket(fd: number, backlog: number): number;
+  /** accept4(2): a new descriptor, or `-EAGAIN`. */
+  acceptSocket(fd: number): number;
+  /** socketpair(2). */
+  socketPair(type: number, out: Int32Array): number;
+  /** shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR. */
+  shutdownSocket(fd: number, how: number): number;
+  /** SO_PEERCRED: pid, uid and gid of the peer as they were at connect or listen. */
+  peerCredentials(fd: number, out: Int32Array): number;
+  /** SO_PEERPIDFD (Linux 6.5): a pidfd of the peer; `-ENOPROTOOPT` on older kernels. */
+  peerPidfd(fd: number): number;
+  /** getsockopt(2) of an int at level SOL_SOCKET. */
+  getOption(fd: number, option: number): number;
+  /** setsockopt(2) of an int at level SOL_SOCKET. */
+  setOption(fd: number, option: number, value: number): number;
+  /** getsockname(2) into `out` (108 bytes at least): the name's length, 0 when unnamed. */
+  socketName(fd: number, out: Uint8Array): number;
+  /** getpeername(2) likewise. */
+  peerName(fd: number, out: Uint8Array): number;
+
+  // ---- packets -----------------------------------------------------------------------------------------------
+
+  /** sendto(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes sent. `to` only on unconnected datagram sockets. */
+  sendPacket(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    to: SocketName | undefined,
+  ): number;
+  /**
+   * sendmmsg(2) over `packets[start]` to `packets[end - 1]`: how many the kernel took, in order. A negative errno only
+   * when it took none of them; when some were taken, the next call tells why the rest was not.
+   */
+  sendPackets(
+    fd: number,
+    packets: readonly Uint8Array[],
+    start: number,
+    end: number,
+    to: SocketName | undefined,
+  ): number;
+  /**
+   * recvmsg(2) with MSG_DONTWAIT until nothing is there, `maxPackets` were read, or slab and records are full. Messages are laid one after
+   * another into `slab` from `offset`, each at a multiple of 8 counted from the array's start; a message that does not fit
+   * goes on in `scratch`, is marked `PACKET_OVERFLOWED` and is the last. So scratch should be as long as the largest message allowed,
+   * and what is longer than both is marked `PACKET_TRUNCATED`.
+   *
+   * For each packet one record of `PACKET_STRIDE` is written to `info`, and the sender's name to `names` unless that is undefined. Descriptors
+   * that come along are closed.
+   *
+   * `connected` says that the socket is SOCK_SEQPACKET: then 0 bytes without credentials are the end (`PACKET_END`). Set SO_PASSCRED *before*
+   * bind, connect or listen, or an empty message cannot be told from the end.
+   *
+   * @returns records written; a negative errno when the first read failed. `-ECONNRESET` is told once, *before* messages that still wait: go on reading.
+   */
+  receivePackets(
+    fd: number,
+    slab: Uint8Array,
+    offset: number,
+    scratch: Uint8Array,
+    maxPackets: number,
+    info: Int32Array,
+    names: Uint8Array | undefined,
+    connected: boolean,
+  ): number;
+  /** sendmsg(2) with SCM_RIGHTS: bytes sent. At least one byte, at most 253 descriptors. They stay open here. */
+  sendHandles(fd: number, bytes: Uint8Array, fds: Int32Array): number;
+  /**
+   * recvmsg(2) with room for descriptors, close-on-exec, which then belong to the caller. `info[0]` bytes, `info[1]` descriptors
+   * written to `out`, `info[2]` flags (`HANDLES_LOST`, `HANDLES_MESSAGE_TRUNCATED`). When one was lost (MSG_CTRUNC, or
+   * `out` is too short) all of this message are closed. Returns bytes; 0: the end.
+   */
+  receiveHandles(fd: number, buffer: Uint8Array, out: Int32Array, info: Int32Array): number;
+
+  // ---- doorbells ---------------------------------------------------------------------------------------------
+
+  /** Sends one byte with MSG_DONTWAIT; a full socket counts as success, since the bell already rings. */
+  ringBell(fd: number): number;
+  /**
+   * Takes all bytes from a stream socket with MSG_DONTWAIT, in at most 64 rounds: bytes read; 0: the peer has ended;
+   * `-EAGAIN`: nothing there.
+   */
+  clearBell(fd: number): number;
+  /** eventfd(2), non-blocking. */
+  eventfd(): number;
+  /** Adds 1 to an eventfd; a counter at its limit counts as success. */
+  signalEvent(fd: number): number;
+  /** Reads an eventfd back to 0: what it held, or `-EAGAIN`. */
+  clearEvent(fd: number): number;
+
+  // ---- memory ------------------------------------------------------------------------------------------------
+
+  /** Bytes of a page, sysconf(3). */
+  pageSize(): number;
+  /**
+   * memfd_create(2) of `size` zero bytes, sealed against growing, shrinking and further seals. `name` shows in /proc/PID/maps.
+   */
+  createMemory(size: number, name: string): number;
+  /** F_GET_SEALS: a mask of `F_SEAL_*`; `-EINVAL` when the file has none. */
+  getSeals(fd: number): number;
+  /** What shm_open(3) does: opens /dev/shm/`name` (one leading slash allowed, no other), O_NOFOLLOW. */
+  openShared(name: string, flags: number, mode: number): number;
+  unlinkShared(name: string): number;
+  /** ftruncate(2): sets the size; memory is taken when it is touched. */
+  truncate(fd: number, size: number): number;
+  /** fallocate(2): grows to `size` if needed and takes the memory now, so that `-ENOSPC` shows here and not as SIGBUS later. */
+  allocate(fd: number, size: number): number;
+  /**
+   * mmap(2), MAP_SHARED. The memory is released by {@link NativeCore.unmapMemory} or when the ArrayBuffer is collected. `offset` must be a multiple
+   * of the page size, offset + length within the file (`-EINVAL` otherwise). JS cannot write-protect: writing through a map that
+   * is not `writable` is a SIGSEGV.
+   */
+  mapMemory(fd: number, offset: number, length: number, writable: boolean): ArrayBuffer | number;
+  /**
+   * Maps `capacity` bytes twice in a row, so that byte `capacity + i` is byte `i` and no message has to wrap. The ArrayBuffer is 2 * capacity
+   * long. `offset` and `capacity` must be multiples of the page size.
+   */
+  mapRing(fd: number, offset: number, capacity: number, writable: boolean): ArrayBuffer | number;
+  /**
+   * Detaches the buffer, so that every view of it has length 0, then munmap(2). Throws a TypeError for a buffer that
+   * the core did not map, and for one that is detached already.
+   */
+  unmapMemory(buffer: ArrayBuffer): number;
+
+  // ---- signals -----------------------------------------------------------------------------------------------
+
+  /**
+   * Writes a record (`SIGNAL_*`, 32 bytes) to the pipe `fd` for each signal `signo` that arrives in this process, whichever
+   * thread takes it. Calling it again for the same pair is fine and puts the handler back, should somebody have replaced it.
+   *
+   * The first subscriber of a signal installs the handler (SA_RESTART) and remembers what was there; a handler that was there, libuv's for
+   * `process.on(signo)` included, is called after the records are written. The last to leave puts back what was there, unless
+   * somebody has installed another handler since. `-EINVAL`: the signal cannot be handled (SIGKILL, SIGSTOP), belongs to the runtime
+   * (SIGCHLD) or means a fault at the current instruction, to which a handler would return for ever (SIGSEGV, SIGBUS, SIGFPE, SIGILL).
+   * `-EAGAIN`: all 256 places for subscribing descriptors are taken.
+   */
+  signalOpen(signo: number, fd: number): number;
+  /** Ends a subscription. `-ENOENT` when there is none. */
+  signalClose(signo: number, fd: number): number;
+  /**
+   * Makes one thread of this process block a real-time signal that is subscribed, so that only the main thread takes it: else two that
+   * run at a time could tell two signals in the wrong order. Call it for threads that do not block it yet (`SigBlk` of proc(5)), never for the main thread.
+   * Returns 0, `-ESRCH` for a thread that has ended, `-ENOENT` for a signal that nobody subscribed, `-ETIMEDOUT` for a thread that is
+   * held (by a debugger) for over a second.
+   */
+  signalConfine(signo: number, tid: number): number;
+  /** Records in all that did not fit into the pipe of this subscriber; `-ENOENT` when it is none. */
+  signalDropped(fd: number): number;
+  /**
+   * sigqueue(3) when `value` (int32) is given, else kill(2), to a process id of 1 or more. `signo` 0 only checks that the process is there.
+   */
+  signalSend(pid: number, signo: number, value: number | undefined): number;
+  /** The same through a pidfd: the pid cannot have been reused by another process. */
+  pidfdSend(pidfd: number, signo: number, value: number | undefined): number;
+  /** pidfd_open(2), close-on-exec: readable once the process has ended. `-ESRCH`, or `-ENOSYS` before Linux 5.3. */
+  pidfdOpen(pid: number): number;
+  /** One of `DISPOSITION_*`. */
+  signalDisposition(signo: number): number;
+  /** Sets `DISPOSITION_DEFAULT` or `DISPOSITION_IGNORE`. `-EBUSY` while this library has subscribers; `-EINVAL` as for signalOpen. */
+  setSignalDisposition(signo: number, disposition: number): number;
+}

@@ -1,0 +1,120 @@
+#include "core.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { TRUNCATED = 1, HAS_CREDENTIALS = 2, END = 4, OVERFLOWED = 8, FAILED = 16, HAD_HANDLES = 32 };
+enum { BATCH = 64 };
+
+// Every call says MSG_DONTWAIT itself: O_NONBLOCK belongs to the open file, which a peer that shares it could change.
+enum { SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL };
+
+int64_t packet_send(int fd, const void *bytes, size_t length, const uint8_t *to, size_t to_length) {
+    if (to == NULL) return RESULT_RETRIED(send(fd, bytes, length, SEND_FLAGS));
+    struct sockaddr_un address;
+    unsigned used = name_to_address(&address, to, to_length);
+    return RESULT_RETRIED(sendto(fd, bytes, length, SEND_FLAGS, (const struct sockaddr *)&address, used));
+}
+
+int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, const uint8_t *to, size_t to_length) {
+    struct sockaddr_un address;
+    unsigned used = to == NULL ? 0 : name_to_address(&address, to, to_length);
+    struct mmsghdr messages[BATCH];
+    unsigned sent = 0;
+    while (sent < count) {
+        unsigned batch = count - sent < BATCH ? count - sent : BATCH;
+        for (unsigned i = 0; i < batch; i++) {
+            messages[i].msg_hdr = (struct msghdr){
+                .msg_name = to == NULL ? NULL : &address,
+                .msg_namelen = used,
+                .msg_iov = (struct iovec *)&packets[sent + i],
+                .msg_iovlen = 1,
+            };
+        }
+        int64_t taken = RESULT_RETRIED(sendmmsg(fd, messages, batch, SEND_FLAGS));
+        if (taken < 0) return sent > 0 ? (int64_t)sent : taken;
+        sent += (unsigned)taken;
+        if (taken < batch) break;
+    }
+    return sent;
+}
+
+// Reads the sender's credentials and closes stray descriptors: a peer may attach some to any message, and unread they would stay open.
+static int32_t read_control(struct msghdr *message, int32_t *record) {
+    int32_t flags = 0;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+        struct ucred sender;
+        memcpy(&sender, CMSG_DATA(part), sizeof sender);
+        record[3] = (int32_t)sender.pid;
+        record[4] = (int32_t)sender.uid;
+        record[5] = (int32_t)sender.gid;
+        flags |= HAS_CREDENTIALS;
+    }
+    // Those for which there was no room (MSG_CTRUNC) the kernel has closed.
+    if (handle_close_all(message) > 0 || (message->msg_flags & MSG_CTRUNC) != 0) flags |= HAD_HANDLES;
+    return flags;
+}
+
+int64_t packet_receive_many(int fd, struct packet_sink *sink) {
+    size_t offset = sink->offset;
+    for (size_t count = 0; count < sink->limit; count++) {
+        offset = (offset + 7) & ~(size_t)7;
+        size_t room = offset < sink->slab_length ? sink->slab_length - offset : 0;
+        if (room == 0 && count > 0) return (int64_t)count;
+
+        struct sockaddr_un address;
+        union {
+            struct cmsghdr align;
+            uint8_t bytes[CMSG_SPACE(sizeof(struct ucred))];
+        } control;
+        struct iovec parts[2] = {
+            {.iov_base = sink->slab + (room > 0 ? offset : 0), .iov_len = room},
+            {.iov_base = sink->scratch, .iov_len = sink->scratch_length},
+        };
+        struct msghdr message = {
+            .msg_name = sink->names == NULL ? NULL : &address,
+            .msg_namelen = sink->names == NULL ? 0 : sizeof address,
+            .msg_iov = parts,
+            .msg_iovlen = 2,
+            .msg_control = &control,
+            .msg_controllen = sizeof control,
+        };
+        // MSG_TRUNC as a request: the result is the message's full length, also where it did not fit.
+        int64_t full = RESULT_RETRIED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC));
+        int32_t *record = sink->info + count * PACKET_STRIDE;
+        if (full < 0) {
+            if (count == 0) return full;
+            if (full == -EAGAIN) return (int64_t)count;
+            // The kernel tells a socket's error once; as a record it cannot get lost.
+            memset(record, 0, PACKET_STRIDE * sizeof *record);
+            record[2] = FAILED;
+            record[7] = (int32_t)full;
+            return (int64_t)count + 1;
+        }
+
+        memset(record, 0, PACKET_STRIDE * sizeof *record);
+        int32_t flags = read_control(&message, record);
+        if (full == 0 && sink->connected && (flags & HAS_CREDENTIALS) == 0) {
+            record[2] = END;
+            return (int64_t)count + 1;
+        }
+        size_t all = room + sink->scratch_length;
+        size_t stored = (size_t)full < all ? (size_t)full : all;
+        if ((size_t)full > all) flags |= TRUNCATED;
+        if (stored > room) flags |= OVERFLOWED;
+        record[0] = (int32_t)offset;
+        record[1] = (int32_t)stored;
+        record[2] = flags;
+        if (sink->names != NULL) {
+            size_t length = name_of_address(&address, message.msg_namelen);
+            memcpy(sink->names + count * NAME_STRIDE, address.sun_path, length);
+            record[6] = (int32_t)length;
+        }
+        record[7] = (int32_t)full;
+        if ((flags & (OVERFLOWED | TRUNCATED)) != 0) return (int64_t)count + 1;
+        offset += stored;
+    }
+    return (int64_t)sink->limit;
+}

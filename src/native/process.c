@@ -1,0 +1,33 @@
+#include "core.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static siginfo_t *queued(siginfo_t *info, int signo, const int32_t *value) {
+    if (value == NULL) return NULL;
+    *info = (siginfo_t){0};
+    info->si_signo = signo;
+    info->si_code = SI_QUEUE;
+    info->si_pid = getpid();
+    info->si_uid = getuid();
+    info->si_value.sival_int = *value;
+    return info;
+}
+
+int64_t process_signal(int pid, int signo, const int32_t *value) {
+    siginfo_t info;
+    // 0 and below would mean groups, or every process there is.
+    if (pid < 1) return -EINVAL;
+    if (value == NULL) return RESULT(kill(pid, signo));
+    return RESULT(syscall(SYS_rt_sigqueueinfo, pid, signo, queued(&info, signo, value)));
+}
+
+int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value) {
+    siginfo_t info;
+    return RESULT(syscall(SYS_pidfd_send_signal, pidfd, signo, queued(&info, signo, value), 0));
+}
+
+int64_t process_open(int pid) {
+    return RESULT(syscall(SYS_pidfd_open, pid, 0));
+}
