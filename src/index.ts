@@ -11,3 +11,43 @@ export type { ChannelOptions, QueueLimits, StreamOptions } from "./core/options.
 export type { ChannelTraits, Mechanism } from "./core/traits.js";
 export * from "./codec/index.js";
 export { MemoryChannel } from "./mechanisms/memory/memory-channel.js";
+export { NamedPipe } from "./mechanisms/named-pipe/named-pipe.js";
+export type {
+  NamedPipeCreateOptions,
+  NamedPipeDuplexOptions,
+  NamedPipeOpenOptions,
+  NamedPipeReaderOptions,
+  NamedPipeWriterOptions,
+} from "./mechanisms/named-pipe/options.js";
+export { Signal, type SignalOptions, type SignalSendOptions } from "./mechanisms/signal/signal.js";
+export type { SignalHandler } from "./mechanisms/signal/signal-handlers.js";
+export type { SignalMessage } from "./mechanisms/signal/signal-message.js";
+export type {
+  RealtimeSignal,
+  SignalAction,
+  SignalAlias,
+  SignalDescription,
+  SignalName,
+  SignalTable,
+  StandardSignal,
+} from "./mechanisms/signal/signal-table.js";
+export type { Allow, AllowedIds, AllowFunction } from "./mechanisms/authorise.js";
+export type { ListeningOptions } from "./mechanisms/listening-socket.js";
+export { UnixSocket } from "./mechanisms/unix-socket/unix-socket.js";
+export type * from "./mechanisms/unix-socket/types.js";
+export { SharedBuffer } from "./mechanisms/shared-buffer/shared-buffer.js";
+export type {
+  SharedBufferCreateOptions,
+  SharedBufferOpenOptions,
+  ViewConstructor,
+} from "./mechanisms/shared-buffer/shared-buffer.js";
+export type { ReceivedLoan, SendLoan } from "./mechanisms/shared-buffer/loan.js";
+export type { Visitor } from "./mechanisms/shared-buffer/ring-lender.js";
+export type { SharedBufferChannel } from "./mechanisms/shared-buffer/shared-buffer-channel.js";
+export type {
+  SharedBufferChannelSettings,
+  SharedBufferConnectOptions,
+  SharedBufferListener,
+  SharedBufferListenOptions,
+} from "./mechanisms/shared-buffer/shared-buffer-connection.js";
+export type { ConnectingOptions } from "./mechanisms/connecting-socket.js";

@@ -10,7 +10,13 @@ import type {
 import type { Codec } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { Incoming } from "./incoming.js";
-import { type ChannelOptions, checkCount, checkOptions, resolveQueueLimits } from "./options.js";
+import {
+  type ChannelOptions,
+  checkCount,
+  checkMethods,
+  checkOptions,
+  resolveQueueLimits,
+} from "./options.js";
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
@@ -66,6 +72,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
 
   constructor(options: BaseChannelOptions<Out, In>, outlet: Outlet) {
     const { traits, codec, connection } = options;
+    checkMethods("options.codec", codec, ["encode", "decode"]);
     this.#maxMessageSize = checkCount(
       "options.maxMessageSize",
       options.maxMessageSize ?? traits.maxMessageSize,
@@ -84,6 +91,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       },
       toldOver: () => {
         if (this.#state === "open" && !this.#halfOpen) void this.close();
+      },
+      iterationFailed: () => {
+        void this.close();
       },
       connectionDetails: () => connection,
       error: (code, operation, text, cause) => this.error(code, operation, text, cause),
@@ -133,14 +143,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       ) {
         throw new TypeError(`messages must be an iterable of messages, received ${describe(messages)}`);
       }
-      const iterator = messages[Symbol.iterator]();
-      const sent = this.outgoing.sendMany(() => {
-        const next = iterator.next();
-        return next.done === true ? undefined : this.#encode(next.value, "sendMany");
-      }, options);
-      // A generator that will not be asked again may hold something that it must let go of.
-      if (iterator.return !== undefined) sent.catch(() => iterator.return?.());
-      return sent;
+      return this.#sendEach(messages[Symbol.iterator](), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -152,7 +155,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#lost > 0 ? Promise.reject(this.#lossError("flush")) : this.outgoing.flush(options);
+    const lost = this.#lost > 0 || (this.#failure !== undefined && this.outgoing.unsent > 0);
+    return lost ? Promise.reject(this.#lossError("flush")) : this.outgoing.flush(options);
   }
 
   // ---- receiving ------------------------------------------------------------------------------------------------------
@@ -215,7 +219,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       throw new TypeError(`reason must be an Error, received ${describe(reason)}`);
     }
     this.#discard();
-    this.#abandon(reason === undefined ? () => this.#closedError("send") : () => reason, false);
+    // Whoever destroys knows what is lost; whoever still waits for close to send it does not.
+    const tellLoss = this.#closing !== undefined;
+    this.#abandon(reason === undefined ? () => this.#closedError("go on") : () => reason, tellLoss);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -278,6 +284,23 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     if (this.#state !== "open") throw this.#failure?.() ?? this.#closedError(operation);
   }
 
+  #sendEach(iterator: Iterator<Out>, options: SendOptions | undefined): Promise<void> {
+    // A generator that will not be asked again may hold something that it must let go of.
+    const leave = (): unknown => iterator.return?.();
+    let sent: Promise<void>;
+    try {
+      sent = this.outgoing.sendMany(() => {
+        const next = iterator.next();
+        return next.done === true ? undefined : this.#encode(next.value, "sendMany");
+      }, options);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (iterator.return !== undefined) sent.catch(leave);
+    return sent;
+  }
+
   #checkOptions(operation: string, options: SendOptions): void {
     checkWaitOptions(options);
     for (const name of CAPABILITIES) {
@@ -338,7 +361,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   }
 
   #closeBy(deadline: number): void {
-    if (this.#released) return;
+    // A timer would take Infinity for 1 ms.
+    if (this.#released || deadline === Infinity) return;
     const timer = setTimeout(() => {
       const { unsent, waiting } = this.outgoing;
       const others = waiting > 0 ? `, and ${waiting} calls still waited for room` : "";
@@ -365,7 +389,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   #lossError(operation: string): ChannelError {
     const cause = this.#failure?.();
     const code = cause instanceof ChannelError ? cause.code : "ERR_CHANNEL_CLOSED";
-    const lost = `${this.#lost} ${this.#lost === 1 ? "message" : "messages"} did not leave`;
+    const count = Math.max(this.#lost, this.outgoing.unsent);
+    const lost = `${count} ${count === 1 ? "message" : "messages"} did not leave`;
     return this.error(code, operation, `${lost}: ${cause?.message ?? "the channel was destroyed"}`, cause);
   }
 

@@ -6,7 +6,8 @@ import type { ResolvedQueueLimits } from "./options.js";
 import type { PacketDetails } from "./packet-port.js";
 import { Wait, WaitList } from "./wait.js";
 
-type Kind = "message" | "iteration" | "many" | "envelope";
+/** In what shape a message is wanted; `"bytes"`: past the codec, by a mechanism that lends its memory. */
+export type Kind = "message" | "iteration" | "many" | "envelope" | "bytes";
 
 /** Somebody who waits for messages, and in what shape they are wanted. */
 class ReceiveWait extends Wait<unknown> {
@@ -26,6 +27,8 @@ export interface IncomingHooks {
   resume(): void;
   /** Somebody was told that nothing more comes. */
   toldOver(): void;
+  /** An iteration was told that a message is unusable. */
+  iterationFailed(): void;
   /** What is known of every message's sender on this connection. */
   connectionDetails(): PacketDetails | undefined;
   error(code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
@@ -87,11 +90,26 @@ export class Incoming<In> {
     this.#release();
   }
 
+  /** How many messages wait to be received. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  /** What the first in line wants, if anybody waits. */
+  get firstInLine(): Kind | undefined {
+    return this.#receivers.first()?.kind;
+  }
+
+  /** Serves the first in line past the queue, which must be empty. */
+  serveFirst(value: unknown): void {
+    this.#receivers.first()?.fulfil(value);
+  }
+
   // ---- to the receivers ---------------------------------------------------------------------------------------------
 
   receive(kind: Kind, max: number, options: ReceiveOptions | undefined, operation: string): Promise<unknown> {
     try {
-      if (this.#queue.length > 0) return Promise.resolve(this.#take(kind, max));
+      if (this.#mayTake()) return Promise.resolve(this.#take(kind, max));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -107,21 +125,32 @@ export class Incoming<In> {
   }
 
   tryReceive(): In | undefined {
-    if (this.#queue.length > 0) return this.#takeMessage();
+    if (this.#mayTake()) return this.#takeMessage();
     if (this.#over === undefined) return undefined;
     const error = this.#over();
     this.#hooks.toldOver();
     throw error;
   }
 
+  /** Whether a message is there that nobody has waited for. Those who wait come first, also before they are served in their own turn. */
+  #mayTake(): boolean {
+    if (this.#receivers.size > 0) this.#deliver();
+    return this.#queue.length > 0;
+  }
+
   #take(kind: Kind, max: number): unknown {
     if (kind === "message") return this.#takeMessage();
-    if (kind === "iteration") return { value: this.#takeMessage(), done: false };
+    if (kind === "iteration") return this.#takeNext();
     if (kind === "many") return this.#takeMany(max);
+    if (kind === "bytes") return this.#takeBytes();
     return this.#takeEnvelope();
   }
 
   #takeMessage(): In {
+    return this.#decode(this.#takeBytes());
+  }
+
+  #takeBytes(): Buffer {
     const payload = this.#queue.shift();
     const details = this.#queue.lastDetails;
     this.#release();
@@ -129,7 +158,17 @@ export class Incoming<In> {
       if (details.error !== undefined) throw details.error as Error;
       closeHandles(details);
     }
-    return this.#decode(payload);
+    return payload;
+  }
+
+  /** A `for await` that fails is left for good, so that nobody would close the channel. */
+  #takeNext(): IteratorResult<In> {
+    try {
+      return { value: this.#takeMessage(), done: false };
+    } catch (error) {
+      this.#hooks.iterationFailed();
+      throw error;
+    }
   }
 
   #takeMany(max: number): In[] {

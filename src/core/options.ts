@@ -80,3 +80,12 @@ export function checkOptions(options: object | undefined): void {
     throw new TypeError(`options must be an object, received ${describe(options)}`);
   }
 }
+
+/** Throws unless the value is an object with these methods. */
+export function checkMethods(name: string, value: object, methods: readonly string[]): void {
+  const missing = methods.find(
+    (method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function",
+  );
+  if (missing !== undefined)
+    throw new TypeError(`${name} must have a method ${missing}, received ${describe(value)}`);
+}

@@ -29,6 +29,7 @@ export class Outgoing {
   readonly #waitsTo = new Map<string, WaitList<SendWait>>();
   readonly #departures = new WaitList<SendWait>();
   #whenIdle: (() => void) | undefined;
+  #abandoned: (() => Error) | undefined;
   #serving = false;
   #turn: Promise<void> | undefined;
   #messagesThisTurn = 0;
@@ -55,6 +56,8 @@ export class Outgoing {
     if (options !== undefined && concernsPacket(options)) return this.#sendWith(payload, options);
     if (this.#waits.size === 0) {
       const placed = this.#outlet.place(payload, false);
+      // Placing may be what shows that the peer is gone.
+      if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned());
       if (placed === "accepted") return this.#fairly(payload.length);
       if (placed === "by-reference") return this.#whenLeft(options, "send");
     }
@@ -78,6 +81,22 @@ export class Outgoing {
     const wait = new SendWait(this.#inBatches(next));
     if (this.#waits.size === 0 && wait.proceed()) return wait.promise;
     return this.#waitForRoom(wait, this.#waits, options, "sendMany");
+  }
+
+  /** Waits in line with the sends until `attempt` says that there was room: for what takes room before it is a message. */
+  reserve(
+    attempt: () => boolean,
+    bytes: number,
+    options: WaitOptions | undefined,
+    operation: string,
+  ): Promise<void> {
+    if (this.#waits.size === 0 && attempt()) return this.#fairly(bytes);
+    const wait = new SendWait((self) => {
+      if (!attempt()) return false;
+      self.fulfil(undefined);
+      return true;
+    });
+    return this.#waitForRoom(wait, this.#waits, options, operation);
   }
 
   flush(options: WaitOptions | undefined): Promise<void> {
@@ -119,6 +138,7 @@ export class Outgoing {
 
   /** Rejects everybody who waits. */
   abandon(reason: () => Error): void {
+    this.#abandoned = reason;
     this.#whenIdle = undefined;
     this.#waits.rejectAll(reason);
     for (const waits of this.#waitsTo.values()) waits.rejectAll(reason);
@@ -180,6 +200,10 @@ export class Outgoing {
     return (self) => {
       for (;;) {
         placed += this.#outlet.placeMany(batch, placed, batch.length);
+        if (this.#abandoned !== undefined) {
+          self.reject(this.#abandoned());
+          return true;
+        }
         if (placed < batch.length) return false;
         if (exhausted) break;
         const bytes = fill();
@@ -204,6 +228,10 @@ export class Outgoing {
     operation: string,
   ): Promise<void> {
     if (options?.to !== undefined) this.#waitsTo.set(laneOf(options.to), waits);
+    if (this.#abandoned !== undefined) {
+      wait.reject(this.#abandoned());
+      return wait.promise;
+    }
     wait.join(waits);
     if (options !== undefined) {
       wait.bound(options, () =>
@@ -236,7 +264,8 @@ export class Outgoing {
 
   #awaitDeparture(wait: SendWait): void {
     wait.target = this.#outlet.accepted;
-    if (this.unsent === 0) wait.fulfil(undefined);
+    if (this.#abandoned !== undefined) wait.reject(this.#abandoned());
+    else if (this.unsent === 0) wait.fulfil(undefined);
     else wait.join(this.#departures);
   }
 

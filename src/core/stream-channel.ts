@@ -3,7 +3,7 @@ import type { ByteSink, ByteStream } from "./byte-stream.js";
 import { FrameError, type Framing } from "./codec.js";
 import type { ChannelError } from "./errors.js";
 import { FrameReader } from "./frame-reader.js";
-import { resolveQueueLimits } from "./options.js";
+import { checkMethods, resolveQueueLimits } from "./options.js";
 import { StreamOutlet } from "./stream-outlet.js";
 
 /** What a mechanism tells {@link StreamChannel}. */
@@ -24,6 +24,7 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
 
   constructor(stream: ByteStream, options: StreamChannelOptions<Out, In>) {
     const { framing } = options;
+    checkMethods("options.framing", framing, ["writeHeader", "writeTrailer", "createDecoder"]);
     const outlet: StreamOutlet = new StreamOutlet(
       stream,
       framing,

@@ -8,7 +8,6 @@ export class Wait<T> {
   #list: List | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
 
   constructor() {
     this.promise = new Promise<T>((fulfil, reject) => {
@@ -29,10 +28,7 @@ export class Wait<T> {
     const { signal, timeout } = options ?? {};
     if (signal !== undefined) {
       this.#signal = signal;
-      this.#onAbort = () => {
-        this.reject(signal.reason);
-      };
-      signal.addEventListener("abort", this.#onAbort, { once: true });
+      watchAbort(signal, this);
     }
     if (timeout === 0) this.reject(timeoutError());
     else if (timeout !== undefined && timeout !== Infinity) {
@@ -54,13 +50,46 @@ export class Wait<T> {
 
   #leave(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#signal !== undefined) unwatchAbort(this.#signal, this);
     this.#timer = undefined;
-    this.#onAbort = undefined;
+    this.#signal = undefined;
     const list = this.#list;
     this.#list = undefined;
     list?.remove(this);
   }
+}
+
+interface Rejectable {
+  reject(reason: unknown): void;
+}
+
+/** Who waits under a signal, and the one listener that they share: Node warns of a leak from the eleventh on. */
+interface AbortWatch {
+  readonly waits: Set<Rejectable>;
+  readonly onAbort: () => void;
+}
+
+const abortWatches = new WeakMap<AbortSignal, AbortWatch>();
+
+function watchAbort(signal: AbortSignal, wait: Rejectable): void {
+  let watch = abortWatches.get(signal);
+  if (watch === undefined) {
+    const waits = new Set<Rejectable>();
+    const onAbort = (): void => {
+      for (const each of waits) each.reject(signal.reason);
+    };
+    watch = { waits, onAbort };
+    abortWatches.set(signal, watch);
+    signal.addEventListener("abort", onAbort, { once: true });
+  }
+  watch.waits.add(wait);
+}
+
+function unwatchAbort(signal: AbortSignal, wait: Rejectable): void {
+  const watch = abortWatches.get(signal);
+  if (watch?.waits.delete(wait) !== true || watch.waits.size > 0) return;
+  signal.removeEventListener("abort", watch.onAbort);
+  abortWatches.delete(signal);
 }
 
 interface List {
@@ -69,7 +98,7 @@ interface List {
 }
 
 /** Waits in the order in which they began. Any of them can leave at any time, at no cost to the others. */
-export class WaitList<W extends { reject(reason: unknown): void }> {
+export class WaitList<W extends Rejectable> {
   readonly #waits = new Set<W>();
   readonly #onEmpty: (() => void) | undefined;
 

@@ -74,8 +74,11 @@ export class MemoryPort implements PacketPort {
     setImmediate(() => {
       if (!other.#closed && !other.#ended) {
         other.#ended = true;
-        if (graceful) other.#sink?.ended();
-        else {
+        if (graceful) {
+          other.#sink?.ended();
+          // What still waits for room there never gets it: its next attempt says so.
+          if (this.#owesRoom) other.#sink?.writable();
+        } else {
           const details = { operation: "receive", mechanism: "memory" as const };
           other.#sink?.fail(
             new ChannelError("ERR_PEER_DIED", "Cannot go on: the other end was destroyed", details),
