@@ -41,8 +41,9 @@ export interface Framing {
  * what it found in its own fields.
  */
 export interface FrameDecoder {
-  /** Where the payload found last begins and ends, as offsets into `bytes`. */
+  /** Where the payload found last begins, as an offset into `bytes`. */
   payloadStart: number;
+  /** Where it ends. */
   payloadEnd: number;
   /** Where the next frame begins. */
   frameEnd: number;
@@ -63,6 +64,7 @@ export interface FrameDecoder {
 
 /** Why a stream cannot be read on. The channel makes a `ChannelError` of it. */
 export class FrameError extends Error {
+  /** What kind of error it is, for texts. */
   override readonly name = "FrameError";
   /** The code that the channel fails with. */
   readonly code: "ERR_MESSAGE_TOO_LARGE" | "ERR_INVALID_MESSAGE" | "ERR_MESSAGE_TRUNCATED";

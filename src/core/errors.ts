@@ -67,6 +67,7 @@ export interface ErrorDetails {
  * ```
  */
 export class ChannelError extends Error {
+  /** What kind of error it is, for texts. */
   override readonly name = "ChannelError";
   /** What went wrong, as a value to branch on. */
   readonly code: ErrorCode;

@@ -219,27 +219,31 @@ test("a throw in the callback is an ordinary uncaught exception", async () => {
   expect(await handled.exit).toEqual({ code: 0, signal: null });
 });
 
-test("10,000 Polls opened and closed leave no descriptor and little memory behind", async () => {
-  using fds = new Descriptors();
-  const [reader, writer] = fds.pipe();
-  core.write(writer, bytes("x"), 0, 1);
-  const before = openDescriptors();
-  const cycle = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++) {
-      await new Promise<void>((resolve) => {
-        const poll = new Poll(reader, () => {
-          poll.close();
-          resolve();
+test(
+  "10,000 Polls opened and closed leave no descriptor and little memory behind",
+  { timeout: 60_000 },
+  async () => {
+    using fds = new Descriptors();
+    const [reader, writer] = fds.pipe();
+    core.write(writer, bytes("x"), 0, 1);
+    const before = openDescriptors();
+    const cycle = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        await new Promise<void>((resolve) => {
+          const poll = new Poll(reader, () => {
+            poll.close();
+            resolve();
+          });
+          poll.set(READABLE);
         });
-        poll.set(READABLE);
-      });
-    }
-  };
-  await cycle(1000);
-  const resident = process.memoryUsage.rss();
-  await cycle(10_000);
-  expect(openDescriptors()).toBe(before);
-  expect(process.memoryUsage.rss() - resident).toBeLessThan(20 * 2 ** 20);
-  expect(core.read(reader, new Uint8Array(2), 0, 2)).toBe(1);
-  expect(core.read(reader, new Uint8Array(2), 0, 2)).toBe(-EAGAIN);
-});
+      }
+    };
+    await cycle(1000);
+    const resident = process.memoryUsage.rss();
+    await cycle(10_000);
+    expect(openDescriptors()).toBe(before);
+    expect(process.memoryUsage.rss() - resident).toBeLessThan(20 * 2 ** 20);
+    expect(core.read(reader, new Uint8Array(2), 0, 2)).toBe(1);
+    expect(core.read(reader, new Uint8Array(2), 0, 2)).toBe(-EAGAIN);
+  },
+);

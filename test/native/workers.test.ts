@@ -6,7 +6,7 @@ test.each([
   ["exit", "a worker that calls process.exit() with everything open leaves nothing open"],
   ["end", "a worker whose loop runs out with unreferenced Polls leaves nothing open"],
   ["throw", "a worker that dies of an exception in a Poll's callback leaves nothing open"],
-])("%s: %s", async (mode) => {
+])("%s: %s", { timeout: 120_000 }, async (mode) => {
   await using peer = startPeer("native/workers", [mode]);
   await peer.expectLine("descriptors as before");
   await peer.expectLine("maps as before");
