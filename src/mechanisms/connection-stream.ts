@@ -1,0 +1,188 @@
+import type { ByteSink, ByteStream } from "../core/byte-stream.js";
+import type { Mechanism } from "../core/traits.js";
+import { loadCore, Poll } from "../native/binding.js";
+import { EAGAIN, EBADF, READABLE, SHUT_RDWR, WRITABLE } from "../native/constants.js";
+import { fromErrno } from "../native/errors.js";
+import type { NativeCore } from "../native/native-core.js";
+
+/** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
+const BYTES_A_TURN = 1024 * 1024;
+
+/** What errors say of the connection. */
+export interface ConnectionDetails {
+  readonly mechanism: Mechanism;
+  readonly address?: string | undefined;
+}
+
+/**
+ * A {@link ByteStream} over the descriptor of a connected stream socket, read and written by the native core when the event loop says so.
+ *
+ * Beside `net.Socket` it knows at once whether the kernel took a write, without a callback, and when a write finds the peer gone it still reads what the
+ * peer had sent before: `net.Socket` closes the descriptor and loses that.
+ */
+export class ConnectionStream implements ByteStream {
+  readonly #core: NativeCore = loadCore();
+  readonly #fd: number;
+  readonly #poll: Poll;
+  readonly #details: ConnectionDetails;
+  #sink: ByteSink | undefined;
+  #reading = false;
+  #ended = false;
+  #closed = false;
+  // The Poll watches for these events.
+  #watched = 0;
+  // Written in part; the rest is ours to write.
+  #pending: readonly Uint8Array[] | undefined;
+
+  /**
+   * @param fd - a connected, non-blocking stream socket; it belongs to the stream when the constructor has returned
+   * @param details - what errors say
+   */
+  constructor(fd: number, details: ConnectionDetails) {
+    this.#fd = fd;
+    this.#details = details;
+    this.#poll = new Poll(fd, (status, events) => {
+      this.#ready(status, events);
+    });
+  }
+
+  start(sink: ByteSink): void {
+    this.#sink = sink;
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (this.#closed) return false;
+    this.#pending = chunks;
+    return this.#push();
+  }
+
+  resume(): void {
+    this.#reading = !this.#ended;
+    this.#watch();
+  }
+
+  pause(): void {
+    this.#reading = false;
+    this.#watch();
+  }
+
+  close(graceful: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pending = undefined;
+    this.#poll.close();
+    if (graceful) this.#endInOrder();
+    this.#core.close(this.#fd);
+    process.nextTick(() => {
+      this.#sink?.released();
+    });
+  }
+
+  setRef(alive: boolean): void {
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
+  }
+
+  /** A socket that is closed with bytes unread makes the peer's next read fail with ECONNRESET, where it should see the end. */
+  #endInOrder(): void {
+    this.#core.shutdownSocket(this.#fd, SHUT_RDWR); // from now on nothing more can come
+    while (this.#core.drain(this.#fd) > 0);
+  }
+
+  #watch(): void {
+    if (this.#closed) return;
+    const events = (this.#reading ? READABLE : 0) | (this.#pending === undefined ? 0 : WRITABLE);
+    if (events === this.#watched) return;
+    this.#watched = events;
+    this.#poll.set(events);
+  }
+
+  #ready(status: number, events: number): void {
+    if (status < 0) {
+      // The socket has an error that a read or write will tell, behind what still can be read. The Poll has stopped.
+      this.#watched = 0;
+      if (status !== -EBADF) {
+        this.#fail(status, "receive", "poll");
+        return;
+      }
+    }
+    if (this.#pending !== undefined && (status < 0 || (events & WRITABLE) !== 0)) {
+      if (this.#push()) this.#sink?.wrote();
+      if (this.#closed) return;
+    }
+    if (this.#reading && (status < 0 || (events & READABLE) !== 0)) this.#read();
+    this.#watch();
+  }
+
+  /** Reads until nothing is there, the sink has enough, or the turn is over; the Poll is level-triggered and brings us back. */
+  #read(): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    for (let left = BYTES_A_TURN; left > 0 && this.#reading;) {
+      const target = sink.buffer();
+      const count = this.#core.read(this.#fd, target, 0, target.length);
+      if (count > 0) {
+        const goOn = sink.read(count);
+        if (this.#closed) return;
+        if (!goOn) this.#reading = false;
+        // A short read has emptied the socket; asking again would only cost a system call.
+        if (count < target.length) return;
+        left -= count;
+      } else if (count === 0) {
+        this.#ended = true;
+        this.#reading = false;
+        sink.ended();
+      } else if (count === -EAGAIN) return;
+      else {
+        this.#fail(count, "receive", "read");
+        return;
+      }
+    }
+  }
+
+  /** Writes what is pending, as much as the kernel takes. `true`: all of it. */
+  #push(): boolean {
+    const chunks = this.#pending ?? [];
+    const first = chunks[0];
+    const count =
+      chunks.length === 1 && first !== undefined
+        ? this.#core.write(this.#fd, first, 0, first.length)
+        : this.#core.writev(this.#fd, chunks, 0, chunks.length);
+    if (count < 0 && count !== -EAGAIN) {
+      // What the peer had sent before it went comes first, as far as there is room for it.
+      this.#pending = undefined;
+      if (this.#reading) this.#read();
+      this.#fail(count, "send", "write");
+      return false;
+    }
+    this.#pending = count < 0 ? chunks : rest(chunks, count);
+    this.#watch();
+    return this.#pending === undefined;
+  }
+
+  #fail(result: number, operation: "send" | "receive", syscall: string): void {
+    if (this.#closed) return;
+    const { mechanism, address } = this.#details;
+    const where = address === undefined ? "" : ` ${JSON.stringify(address)}`;
+    this.#sink?.fail(
+      fromErrno(result, {
+        operation,
+        mechanism,
+        address,
+        syscall,
+        action: `${operation} on ${mechanism}${where}`,
+        hint: "the peer is gone, or has closed it without reading everything",
+      }),
+    );
+  }
+}
+
+/** What is left of these chunks after so many bytes; `undefined` when nothing is. */
+function rest(chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] | undefined {
+  let left = written;
+  for (const [index, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
+    left -= chunk.length;
+  }
+  return undefined;
+}

@@ -1,0 +1,306 @@
+import type { Credentials } from "../core/channel.js";
+import type { ChannelError, ErrorDetails } from "../core/errors.js";
+import { checkCount, checkOptions } from "../core/options.js";
+import type { Mechanism } from "../core/traits.js";
+import { describe } from "../core/wait.js";
+import { loadCore, Poll } from "../native/binding.js";
+import {
+  EAGAIN,
+  ECONNABORTED,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+  READABLE,
+  SO_PASSCRED,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from "../native/constants.js";
+import { fromErrno } from "../native/errors.js";
+import type { NativeCore } from "../native/native-core.js";
+import { type Allow, type Authorisation, resolveAllow } from "./authorise.js";
+import { readPeerCredentials, toCredentials } from "./peer-credentials.js";
+import type { SocketAddress } from "./socket-address.js";
+import { DEFAULT_SOCKET_MODE, SocketBinding } from "./socket-binding.js";
+
+/** Who may connect, and what the listener's file looks like. */
+export interface ListeningOptions {
+  /** Permission bits of the socket's file, 0 to 0o777, exactly, whatever the umask. 0o600 by default. Not for abstract names, which have no file. */
+  readonly mode?: number | undefined;
+  /** Connections that wait in the kernel until they are accepted. 511 by default; the kernel cuts it at `net.core.somaxconn`. */
+  readonly backlog?: number | undefined;
+  /** Who may connect, checked with the kernel's credentials before the first byte is read. `"self"` by default. */
+  readonly allow?: Allow | undefined;
+  /** Told of each peer that `allow` refused, after its connection was closed. */
+  readonly onRefuse?: ((credentials: Credentials) => void) | undefined;
+}
+
+/** Whom a {@link ListeningSocket} reports to, never on the stack of a native callback. */
+export interface ListeningHooks {
+  /** A peer that may connect. The descriptor belongs to the callee. */
+  accepted(fd: number, credentials: Credentials): void;
+  /** No more peers can come. The callee still calls `close`. */
+  failed(error: ChannelError): void;
+}
+
+/** As Node's own servers have it. */
+export const DEFAULT_BACKLOG = 511;
+/** Connections taken from the kernel in one turn of the event loop, so that a storm of them does not starve the rest. */
+const ACCEPTS_A_TURN = 64;
+/** Peers about which the user's function is being asked; more wait in the backlog. */
+const QUESTIONS = 64;
+/** How long to wait for somebody to close something when no descriptor is free. */
+const RETRY_MS = 100;
+
+const TRANSIENT: ReadonlySet<number> = new Set([-ECONNABORTED, -EPROTO]);
+const EXHAUSTED: ReadonlySet<number> = new Set([-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM]);
+
+/** Throws what is wrong with these options. */
+export function checkListeningOptions(address: SocketAddress, options: ListeningOptions): void {
+  checkOptions(options);
+  const { mode, backlog, onRefuse } = options;
+  if (mode !== undefined) {
+    checkCount("options.mode", mode, 0, 0o777);
+    if (address.isAbstract) {
+      throw new TypeError(
+        `options.mode must be absent for the abstract name ${address.text}, which has no file to guard: use options.allow`,
+      );
+    }
+  }
+  if (backlog !== undefined) checkCount("options.backlog", backlog, 1, 2 ** 31 - 1);
+  if (onRefuse !== undefined && typeof onRefuse !== "function") {
+    throw new TypeError(`options.onRefuse must be a function, received ${describe(onRefuse)}`);
+  }
+  resolveAllow(options.allow);
+}
+
+/** A Unix socket that listens safely (see {@link SocketBinding}) and lets in only whom `allow` names. */
+export class ListeningSocket {
+  refused = 0;
+  readonly #core: NativeCore;
+  readonly #fd: number;
+  readonly #poll: Poll;
+  readonly #binding: SocketBinding;
+  readonly #address: SocketAddress;
+  readonly #details: ErrorDetails;
+  readonly #authorisation: Authorisation;
+  readonly #onRefuse: ((credentials: Credentials) => void) | undefined;
+  readonly #hooks: ListeningHooks;
+  // Accepted, but the user's function has not yet decided.
+  readonly #asked = new Set<number>();
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #paused = false;
+  #closed = false;
+  #alive = true;
+  #scheduled = false;
+
+  private constructor(
+    core: NativeCore,
+    fd: number,
+    binding: SocketBinding,
+    address: SocketAddress,
+    details: ErrorDetails,
+    options: ListeningOptions,
+    hooks: ListeningHooks,
+  ) {
+    this.#core = core;
+    this.#fd = fd;
+    this.#binding = binding;
+    this.#address = address;
+    this.#details = details;
+    this.#authorisation = resolveAllow(options.allow);
+    this.#onRefuse = options.onRefuse;
+    this.#hooks = hooks;
+    this.#poll = new Poll(fd, (status) => {
+      this.#readable(status);
+    });
+    this.#poll.set(READABLE);
+  }
+
+  /**
+   * Listens, and accepts from the next turn of the event loop on.
+   *
+   * @throws TypeError or RangeError for a wrong option; ChannelError `ERR_ADDRESS_IN_USE`, `ERR_ACCESS_DENIED`, `ERR_UNSUPPORTED` without the
+   *   native core, `ERR_SYSTEM`
+   */
+  static open(
+    address: SocketAddress,
+    type: "stream" | "seqpacket",
+    mechanism: Mechanism,
+    options: ListeningOptions,
+    hooks: ListeningHooks,
+    prepare?: (fd: number) => void,
+  ): ListeningSocket {
+    checkListeningOptions(address, options);
+    const core = loadCore();
+    const details: ErrorDetails = { operation: "listen", mechanism, address: address.path };
+    const action = `listen on unix socket ${address.text}`;
+    const fd = core.socket(type === "stream" ? SOCK_STREAM : SOCK_SEQPACKET);
+    if (fd < 0) throw fromErrno(fd, { ...details, syscall: "socket", action });
+    let binding: SocketBinding | undefined;
+    try {
+      // Before bind, since connections inherit it: without credentials an empty packet looks like the end.
+      if (type === "seqpacket") core.setOption(fd, SO_PASSCRED, 1);
+      prepare?.(fd);
+      const mode = options.mode ?? DEFAULT_SOCKET_MODE;
+      binding = SocketBinding.make(core, fd, address, { operation: "listen", mechanism, mode });
+      const result = core.listenSocket(fd, options.backlog ?? DEFAULT_BACKLOG);
+      if (result < 0) throw fromErrno(result, { ...details, syscall: "listen", action });
+      return new ListeningSocket(core, fd, binding, address, details, options, hooks);
+    } catch (error) {
+      binding?.release();
+      core.close(fd);
+      throw error;
+    }
+  }
+
+  /** Leaves further connections in the backlog. */
+  pause(): void {
+    this.#paused = true;
+    this.#watch();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#watch();
+  }
+
+  /** Lets it keep the process alive: the default. */
+  ref(): void {
+    this.#alive = true;
+    this.#poll.ref();
+    this.#retry?.ref();
+  }
+
+  unref(): void {
+    this.#alive = false;
+    this.#poll.unref();
+    this.#retry?.unref();
+  }
+
+  /**
+   * Stops listening, removes the file if it is ours and frees the path. Connections in the backlog, and those about which the user's function has not
+   * decided, are closed. Call once.
+   *
+   * @throws (by the promise) ChannelError when the system does not let the file be removed, after all the rest was released
+   */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#poll.close();
+    for (const fd of this.#asked) this.#core.close(fd);
+    this.#asked.clear();
+    const removed = this.#binding.release();
+    this.#core.close(this.#fd);
+    if (removed >= 0) return Promise.resolve();
+    return Promise.reject(
+      fromErrno(removed, {
+        ...this.#details,
+        operation: "close",
+        syscall: "unlink",
+        action: `remove the socket file ${this.#address.text} (the rest is released)`,
+        hint: "remove it by hand; the next listener there replaces it, if its rights allow",
+      }),
+    );
+  }
+
+  #watch(): void {
+    if (this.#closed) return;
+    const accepts = !this.#paused && this.#retry === undefined && this.#asked.size < QUESTIONS;
+    this.#poll.set(accepts ? READABLE : 0);
+  }
+
+  #readable(status: number): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      if (status < 0) this.#fail(status, "poll");
+      else this.#acceptSome();
+    });
+  }
+
+  #acceptSome(): void {
+    for (let count = 0; count < ACCEPTS_A_TURN; count++) {
+      if (this.#closed || this.#paused || this.#asked.size >= QUESTIONS) break;
+      const fd = this.#core.acceptSocket(this.#fd);
+      if (fd >= 0) this.#judge(fd);
+      else if (fd === -EAGAIN) break;
+      else if (EXHAUSTED.has(fd)) {
+        this.#waitForDescriptors(fd);
+        break;
+      } else if (!TRANSIENT.has(fd)) {
+        this.#fail(fd, "accept");
+        return;
+      }
+    }
+    this.#watch();
+  }
+
+  #judge(fd: number): void {
+    const found = readPeerCredentials(this.#core, fd);
+    const credentials = typeof found === "number" ? toCredentials(0, -1, -1) : found;
+    const verdict = this.#authorisation.decide(credentials);
+    if (verdict === "ask") this.#ask(fd, credentials);
+    else if (verdict) this.#hooks.accepted(fd, credentials);
+    else this.#refuse(fd, credentials);
+  }
+
+  #ask(fd: number, credentials: Credentials): void {
+    this.#asked.add(fd);
+    const decided = (allowed: boolean): void => {
+      if (!this.#asked.delete(fd)) return; // the listener was closed, and the descriptor with it
+      if (allowed) this.#hooks.accepted(fd, credentials);
+      else this.#refuse(fd, credentials);
+      this.#watch();
+    };
+    this.#authorisation.ask(credentials).then(decided, (error: unknown) => {
+      decided(false);
+      process.nextTick(() => {
+        throw error;
+      });
+    });
+  }
+
+  #refuse(fd: number, credentials: Credentials): void {
+    this.#core.close(fd);
+    this.refused++;
+    const onRefuse = this.#onRefuse;
+    if (onRefuse === undefined) return;
+    process.nextTick(() => {
+      onRefuse(credentials);
+    });
+  }
+
+  #waitForDescriptors(errno: number): void {
+    const error = fromErrno(errno, {
+      ...this.#details,
+      operation: "accept",
+      syscall: "accept4",
+      action: `accept connections on ${this.#address.text} for now`,
+      hint: "they wait in the backlog until descriptors are closed; raise the limit (ulimit -n) if this happens often",
+    });
+    process.emitWarning(error.message, { type: "SluiceWarning", code: "SLUICE_ACCEPT_WAITS" });
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#watch();
+    }, RETRY_MS);
+    if (!this.#alive) this.#retry.unref();
+  }
+
+  #fail(result: number, syscall: string): void {
+    if (this.#closed) return;
+    this.#poll.set(0);
+    this.#hooks.failed(
+      fromErrno(result, {
+        ...this.#details,
+        operation: "accept",
+        syscall,
+        code: "ERR_SYSTEM",
+        action: `accept connections on ${this.#address.text}`,
+      }),
+    );
+  }
+}

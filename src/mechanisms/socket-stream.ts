@@ -1,0 +1,151 @@
+import type { Socket } from "node:net";
+import type { ByteSink, ByteStream } from "../core/byte-stream.js";
+import { fromErrno } from "../native/errors.js";
+import type { ConnectionDetails } from "./connection-stream.js";
+
+/**
+ * A {@link ByteStream} over a connected `net.Socket` of Node. The socket should have been made with `allowHalfOpen`, and nobody else may read, write or listen
+ * for its errors.
+ */
+export class SocketStream implements ByteStream {
+  readonly #socket: Socket;
+  readonly #details: ConnectionDetails;
+  #sink!: ByteSink;
+  #reading = false;
+  #ended = false;
+  #closing = false;
+  // Read from the socket, when the sink had enough in the middle of it.
+  #left: Buffer | undefined;
+  #endPending = false;
+  // Writes given to the socket, and those it has called back for.
+  #issued = 0;
+  #completed = 0;
+  #waiting = false;
+
+  /**
+   * @param socket - connected, and the stream's from now on
+   * @param details - what errors say
+   */
+  constructor(socket: Socket, details: ConnectionDetails) {
+    this.#socket = socket;
+    this.#details = details;
+    // Errors may come before `start`, and one that nobody listens for ends the process.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#fail(error);
+    });
+  }
+
+  start(sink: ByteSink): void {
+    this.#sink = sink;
+    const socket = this.#socket;
+    socket.pause();
+    socket.on("data", (bytes: Buffer) => {
+      this.#deliver(bytes);
+    });
+    socket.on("end", () => {
+      this.#end();
+    });
+    socket.on("close", () => {
+      sink.released();
+    });
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (this.#closing) return false;
+    const socket = this.#socket;
+    if (chunks.length > 1) socket.cork();
+    for (const [index, chunk] of chunks.entries()) {
+      if (index < chunks.length - 1) socket.write(chunk);
+      else {
+        this.#issued++;
+        socket.write(chunk, this.#onWritten);
+      }
+    }
+    if (chunks.length > 1) socket.uncork();
+    if (socket.destroyed || socket.errored !== null) return false; // the error event is on its way
+    // Zero right after a write: the kernel has taken all of it.
+    this.#waiting = socket.writableLength > 0;
+    return !this.#waiting;
+  }
+
+  resume(): void {
+    this.#reading = true;
+    const left = this.#left;
+    this.#left = undefined;
+    if (left !== undefined) this.#deliver(left);
+    if (this.#endPending && this.#reading) this.#end();
+    if (this.#reading && !this.#ended) this.#socket.resume();
+  }
+
+  pause(): void {
+    this.#reading = false;
+    this.#socket.pause();
+  }
+
+  close(graceful: boolean): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const socket = this.#socket;
+    if (graceful && !socket.destroyed && !socket.writableEnded) socket.end(() => socket.destroy());
+    else if (socket.closed) {
+      process.nextTick(() => {
+        this.#sink.released();
+      });
+    } else socket.destroy();
+  }
+
+  setRef(alive: boolean): void {
+    if (alive) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #deliver(bytes: Buffer): void {
+    let offset = 0;
+    while (offset < bytes.length && !this.#closing) {
+      if (!this.#reading) {
+        this.#left = bytes.subarray(offset);
+        this.#socket.pause();
+        return;
+      }
+      const target = this.#sink.buffer();
+      const count = Math.min(target.length, bytes.length - offset);
+      target.set(bytes.subarray(offset, offset + count));
+      offset += count;
+      if (!this.#sink.read(count)) this.pause();
+    }
+  }
+
+  #end(): void {
+    if (this.#closing || this.#ended) return;
+    this.#endPending = !this.#reading || this.#left !== undefined;
+    if (this.#endPending) return;
+    this.#ended = true;
+    this.#sink.ended();
+  }
+
+  // A write that the kernel took at once calls back too, but later: only the last one outstanding counts.
+  readonly #onWritten = (error?: Error | null): void => {
+    this.#completed++;
+    if (!this.#waiting || this.#completed < this.#issued || (error !== undefined && error !== null)) return;
+    this.#waiting = false;
+    this.#sink.wrote();
+  };
+
+  #fail(error: NodeJS.ErrnoException): void {
+    if (this.#closing) return;
+    const { mechanism, address } = this.#details;
+    const operation = error.syscall === "read" ? "receive" : "send";
+    const where = address === undefined ? "" : ` ${JSON.stringify(address)}`;
+    this.#sink.fail(
+      fromErrno(error.errno ?? 0, {
+        operation,
+        mechanism,
+        address,
+        syscall: error.syscall,
+        action: `${operation} on ${mechanism}${where}`,
+        hint: "the peer is gone, or has closed it without reading everything",
+        cause: error,
+      }),
+    );
+  }
+}

@@ -1,0 +1,363 @@
+import type { SendOptions } from "../../../core/channel.js";
+import type { PacketPort, PacketSink } from "../../../core/packet-port.js";
+import { BufferView } from "../../../core/view.js";
+import {
+  DISCONNECT,
+  EAGAIN,
+  EBADF,
+  ECONNREFUSED,
+  ECONNRESET,
+  ENOTCONN,
+  EPIPE,
+  fromErrno,
+  loadCore,
+  type NativeCore,
+  PACKET_END,
+  PACKET_FAILED,
+  PACKET_FLAGS,
+  PACKET_FULL_LENGTH,
+  PACKET_LENGTH,
+  PACKET_OFFSET,
+  PACKET_OVERFLOWED,
+  PACKET_STRIDE,
+  Poll,
+  READABLE,
+  SHUT_RDWR,
+  SO_ERROR,
+  WRITABLE,
+} from "../../../native/binding.js";
+import { Destinations } from "./destinations.js";
+import type { PacketPortOptions } from "./engine.js";
+import { peerDied, sendError, truncated } from "./port-errors.js";
+import { memory, PACKETS_A_READ, reserve } from "./receive-memory.js";
+import { Senders } from "./senders.js";
+import { readLimit } from "./traits.js";
+
+/** Bounds on how many packets one call offers to the kernel: a datagram receiver has room for 11, a seqpacket one for hundreds. */
+const LEAST_AT_ONCE = 8;
+const MOST_AT_ONCE = 128;
+/** Reads of one callback, so that one busy socket leaves the event loop to the others; the poll calls again. */
+const READS_A_TURN = 4;
+const BYTES_A_TURN = 1024 * 1024;
+/** Packets that an orderly close reads and drops at most, so that a flooding peer cannot hold it up. */
+const CLOSE_ROUNDS = 64;
+
+/** What a failed send says of a connection that is over. */
+const FATAL: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ECONNREFUSED, -ENOTCONN, -EBADF]);
+
+/**
+ * A datagram or seqpacket socket, driven by the native core: many packets a call, from a poll of the event loop. It sends straight to the kernel and
+ * watches for room only after the kernel had none.
+ */
+export class NativePort implements PacketPort {
+  readonly hasPeer: boolean;
+  readonly capabilities: readonly "to"[];
+  readonly sendWith?: (packet: Uint8Array, options: SendOptions) => boolean;
+  /** Told once when this side closes, with whether it was orderly: how the other end of a datagram pair learns of it. */
+  onClose: ((graceful: boolean) => void) | undefined;
+
+  readonly #core: NativeCore = loadCore();
+  readonly #fd: number;
+  readonly #options: PacketPortOptions;
+  readonly #isSeqpacket: boolean;
+  readonly #readLimit: number;
+  readonly #senders: Senders | undefined;
+  readonly #destinations: Destinations | undefined;
+  readonly #poll: Poll;
+  #sink!: PacketSink;
+  #watched = 0;
+  #reading = false;
+  #blocked = false;
+  #closed = false;
+  // The peer has ended: nothing more will come.
+  #ended = false;
+  // The peer went without reading what was sent.
+  #reset = false;
+  #hungUp = false;
+  // The other end of a datagram pair has closed; `true`: in order.
+  #otherClosed: boolean | undefined;
+  // How many packets the kernel probably takes at once; each one more that is offered costs time for nothing.
+  #window = MOST_AT_ONCE;
+  // The size that the next message probably has.
+  #expected = 0;
+
+  constructor(fd: number, options: PacketPortOptions, maxMessageSize: number) {
+    this.#fd = fd;
+    this.#options = options;
+    this.#isSeqpacket = options.type === "seqpacket";
+    this.#readLimit = readLimit(maxMessageSize);
+    this.#senders = this.#isSeqpacket
+      ? undefined
+      : new Senders(options.admission?.authorisation.isOpen === true ? undefined : options.admission);
+    this.hasPeer = options.hasPeer;
+    this.capabilities = options.hasPeer ? [] : ["to"];
+    this.#poll = new Poll(fd, (status, events) => {
+      this.#onEvents(status, events);
+    });
+    if (options.hasPeer) return;
+    const destinations = new Destinations(fd, {
+      watchOwn: () => {
+        this.#blocked = true;
+        this.#watch();
+      },
+      writable: (to) => {
+        this.#sink.writable(to);
+      },
+    });
+    this.#destinations = destinations;
+    this.sendWith = (packet, { to }) => destinations.send(packet, to);
+  }
+
+  start(sink: PacketSink): void {
+    this.#sink = sink;
+    this.#watch();
+  }
+
+  send(packets: readonly Uint8Array[], start: number, end: number): number {
+    if (this.#closed) return 0;
+    let next = start;
+    while (next < end) {
+      const count = Math.min(end - next, this.#window);
+      const result = this.#sendBatch(packets, next, count);
+      if (result === count) {
+        next += count;
+        this.#window = Math.min(this.#window * 2, MOST_AT_ONCE);
+        continue;
+      }
+      if (result < 0 && result !== -EAGAIN && next === start) throw this.#sendFailed(result);
+      // Fewer than asked for: why, the next send is told, once the poll says that there is room or that the peer is gone.
+      this.#blocked = true;
+      this.#watch();
+      if (result <= 0) break;
+      this.#window = Math.max(result + (result >> 1), LEAST_AT_ONCE);
+      next += result;
+      break;
+    }
+    return next - start;
+  }
+
+  /** How many the kernel took, or a negative errno. */
+  #sendBatch(packets: readonly Uint8Array[], start: number, count: number): number {
+    const first = packets[start];
+    if (count === 1 && first !== undefined) {
+      const bytes = this.#core.sendPacket(this.#fd, first, 0, first.length, undefined);
+      return bytes < 0 ? bytes : 1;
+    }
+    return this.#core.sendPackets(this.#fd, packets, start, start + count, undefined);
+  }
+
+  resume(): void {
+    this.#reading = true;
+    this.#watch();
+    if (this.#otherClosed !== undefined) this.#readSoon();
+  }
+
+  pause(): void {
+    this.#reading = false;
+    this.#watch();
+  }
+
+  close(graceful: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poll.close();
+    this.#destinations?.close();
+    if (graceful && this.#isSeqpacket) this.#endInOrder();
+    this.#core.close(this.#fd);
+    this.onClose?.(graceful);
+    setImmediate(() => {
+      this.#sink.released();
+    });
+  }
+
+  setRef(alive: boolean): void {
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
+    this.#destinations?.setRef(alive);
+  }
+
+  /** The other end of this datagram pair has closed, of which the kernel says nothing. What it has sent is still delivered. */
+  otherClosed(graceful: boolean): void {
+    this.#otherClosed = graceful;
+    this.#readSoon();
+  }
+
+  // ---- events ---------------------------------------------------------------------------------------------------------
+
+  #watch(): void {
+    if (this.#closed) return;
+    // DISCONNECT alone keeps an open channel that does not read alive, and holds the place of what to do when the peer goes.
+    const idle = this.#hungUp || this.#ended ? 0 : DISCONNECT;
+    const events = (this.#reading && !this.#ended ? READABLE : idle) | (this.#blocked ? WRITABLE : 0);
+    if (events === this.#watched) return;
+    this.#watched = events;
+    this.#poll.set(events);
+  }
+
+  #onEvents(status: number, events: number): void {
+    if (status < 0) {
+      // The poll has stopped by itself; the socket's error is told, and cleared, here.
+      this.#watched = 0;
+      const error = this.#core.getOption(this.#fd, SO_ERROR);
+      if (error === ECONNRESET) this.#reset = true;
+      else if (error > 0) {
+        this.#fail(-error);
+        return;
+      }
+      this.#watch();
+      return;
+    }
+    if ((events & WRITABLE) !== 0 && this.#blocked) {
+      this.#blocked = false;
+      this.#destinations?.ownWritable();
+      if (this.hasPeer) this.#sink.writable();
+    }
+    if (this.#closed) return;
+    if ((events & READABLE) !== 0 && this.#reading) this.#read();
+    else if ((events & DISCONNECT) !== 0) this.#hungUp = true;
+    this.#watch();
+  }
+
+  #fail(result: number): void {
+    if (this.#closed) return;
+    this.#sink.fail(peerDied(this.#options, "receive", result));
+  }
+
+  #sendFailed(result: number): Error {
+    if (!FATAL.has(result)) return sendError(result, this.#options);
+    // What the peer sent before it went is still delivered; the kernel's queue bounds how much that is.
+    while (!this.#closed && !this.#ended && this.#readBatch() > 0);
+    if (!this.#ended) this.#sink.arrived();
+    const error = peerDied(this.#options, "send", result);
+    this.#sink.fail(error);
+    return error;
+  }
+
+  // ---- reading --------------------------------------------------------------------------------------------------------
+
+  #readSoon(): void {
+    setImmediate(() => {
+      if (!this.#closed && !this.#ended && this.#reading) this.#read();
+    });
+  }
+
+  #read(): void {
+    let bytes = 0;
+    for (let round = 0; round < READS_A_TURN && bytes < BYTES_A_TURN; round++) {
+      const read = this.#readBatch();
+      bytes += read;
+      if (read === 0 || !this.#reading || this.#ended || this.#closed) break;
+    }
+    if (!this.#closed) this.#sink.arrived();
+  }
+
+  /** Reads once and returns how much it was, in bytes and packets; 0: nothing more is there. */
+  #readBatch(): number {
+    reserve(this.#expected, this.#readLimit);
+    const { slab, scratch, info } = memory;
+    const named = !this.hasPeer;
+    const count = this.#core.receivePackets(
+      this.#fd,
+      slab,
+      memory.offset,
+      scratch,
+      PACKETS_A_READ,
+      info,
+      named ? memory.names : undefined,
+      this.#isSeqpacket,
+    );
+    if (count < 0) return this.#readFailed(count);
+    let total = 0;
+    let largest = 0;
+    for (let index = 0; index < count; index++) {
+      const record = index * PACKET_STRIDE;
+      const flags = info[record + PACKET_FLAGS] ?? 0;
+      if ((flags & (PACKET_END | PACKET_FAILED)) !== 0) {
+        if ((flags & PACKET_END) !== 0) this.#end();
+        else this.#readFailed(info[record + PACKET_FULL_LENGTH] ?? 0);
+        return total + 1;
+      }
+      const length = info[record + PACKET_FULL_LENGTH] ?? 0;
+      if (length > largest) largest = length;
+      total += length + 1;
+      const details = this.#senders?.identify(index, named);
+      if (this.#senders !== undefined && details === undefined) continue;
+      if (length > this.#readLimit) {
+        this.#sink.spoiled(truncated(this.#options, length, this.#readLimit));
+        continue;
+      }
+      const start = info[record + PACKET_OFFSET] ?? 0;
+      const message =
+        (flags & PACKET_OVERFLOWED) === 0
+          ? new BufferView(slab.buffer, slab.byteOffset + start, length)
+          : joined(slab, start, scratch, info[record + PACKET_LENGTH] ?? 0);
+      memory.offset = Math.min(start + length, slab.length);
+      if (!this.#sink.packet(message, details)) this.#reading = false;
+    }
+    this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);
+    return total;
+  }
+
+  /** Returns 1 when there may be more to read all the same. */
+  #readFailed(result: number): number {
+    if (result === -EAGAIN) {
+      if (this.#otherClosed !== undefined) this.#end();
+      return 0;
+    }
+    // Told once, before messages that still wait: they are read first.
+    if (result === -ECONNRESET && this.#isSeqpacket && !this.#reset) {
+      this.#reset = true;
+      return 1;
+    }
+    this.#sink.fail(
+      fromErrno(result, {
+        operation: "receive",
+        mechanism: `unix-${this.#options.type}`,
+        address: this.#options.address,
+        syscall: "recvmsg",
+        action: `receive on unix-${this.#options.type}`,
+      }),
+    );
+    return 0;
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#reset || this.#otherClosed === false) this.#sink.fail(peerDied(this.#options, "receive"));
+    else this.#sink.ended();
+  }
+
+  /**
+   * Ends both directions and reads what is left: the kernel would make the peer's end an error (ECONNRESET) if this side left
+   * messages unread.
+   */
+  #endInOrder(): void {
+    this.#core.shutdownSocket(this.#fd, SHUT_RDWR);
+    reserve(0, this.#readLimit);
+    const { slab, scratch, info, offset } = memory;
+    for (let round = 0; round < CLOSE_ROUNDS; round++) {
+      const count = this.#core.receivePackets(
+        this.#fd,
+        slab,
+        offset,
+        scratch,
+        PACKETS_A_READ,
+        info,
+        undefined,
+        true,
+      );
+      if (count < 0 && count !== -ECONNRESET) return;
+      if (((info[Math.max(count - 1, 0) * PACKET_STRIDE + PACKET_FLAGS] ?? 0) & PACKET_END) !== 0) return;
+    }
+  }
+}
+
+/** A message that lies in the slab's end and, from there on, in scratch. */
+function joined(slab: Buffer, start: number, scratch: Buffer, length: number): Buffer {
+  const message = Buffer.allocUnsafeSlow(length);
+  const inSlab = Math.min(slab.length - start, length);
+  slab.copy(message, 0, start, start + inSlab);
+  scratch.copy(message, inSlab, 0, length - inSlab);
+  return message;
+}

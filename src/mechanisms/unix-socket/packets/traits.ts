@@ -1,0 +1,28 @@
+import type { ChannelTraits } from "../../../core/traits.js";
+import type { EngineName, PacketType } from "./engine.js";
+
+/** What a channel on this kind of socket and engine may say of itself. */
+export function packetTraits(type: PacketType, engine: EngineName, maxMessageSize: number): ChannelTraits {
+  return {
+    mechanism: `unix-${type}`,
+    direction: "both",
+    boundaries: "kernel",
+    ordered: true,
+    // The kernel never drops a packet on a Unix socket: a full receiver makes the sender wait.
+    reliable: true,
+    maxMessageSize,
+    scope: "host",
+    // The package reads packets without what the kernel says of their sender.
+    peerIdentity: type === "seqpacket" ? "connection" : engine === "native" ? "message" : "none",
+    persistent: false,
+    passesHandles: false,
+  };
+}
+
+/** What is read at least, so that a message somewhat over the limit is known by its length rather than cut. */
+const LEAST_READ = 64 * 1024;
+
+/** The bytes up to which an incoming message is read whole. */
+export function readLimit(maxMessageSize: number): number {
+  return Math.max(maxMessageSize, LEAST_READ);
+}

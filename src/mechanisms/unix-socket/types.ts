@@ -1,0 +1,111 @@
+import type { Channel, Credentials, Listener, WaitOptions } from "../../core/channel.js";
+import type { StreamOptions } from "../../core/options.js";
+import type { Allow } from "../authorise.js";
+import type { ListeningOptions } from "../listening-socket.js";
+
+/**
+ * The kinds of Unix socket, unix(7):
+ *
+ * - `"stream"`: a connection that carries bytes; a framing keeps messages apart.
+ * - `"seqpacket"`: a connection that carries whole messages.
+ * - `"dgram"`: whole messages without a connection; a receiver has an address and hears from everybody.
+ */
+export type UnixSocketType = "stream" | "seqpacket" | "dgram";
+
+/**
+ * What carries the packets of `"seqpacket"` and `"dgram"`: the native core of sluice, or the package node-unix-socket (an optional dependency).
+ * `"auto"` takes the native core where it loads, else the package. Streams need neither.
+ */
+export type UnixSocketEngine = "auto" | "native" | "node-unix-socket";
+
+/** Options that all Unix sockets have. */
+export interface UnixSocketOptions<Out, In> extends StreamOptions<Out, In> {
+  /** What carries packets. `"auto"` by default. */
+  readonly engine?: UnixSocketEngine | undefined;
+}
+
+/** Options of {@link UnixSocket.listen}. `framing` is for streams. */
+export interface UnixSocketListenOptions<Out, In> extends UnixSocketOptions<Out, In>, ListeningOptions {
+  /** The kind of socket. `"stream"` by default. */
+  readonly type?: "stream" | "seqpacket" | undefined;
+}
+
+/** Options of {@link UnixSocket.connect}. `framing` is for streams, `localAddress` for datagrams. */
+export interface UnixSocketConnectOptions<Out, In> extends UnixSocketOptions<Out, In>, WaitOptions {
+  /** The kind of socket that the server has. `"stream"` by default. */
+  readonly type?: UnixSocketType | undefined;
+  /**
+   * Who the server may be; else `ERR_ACCESS_DENIED`, before a byte is sent. `"self"` by default. On datagrams, which have no connection, each message that
+   * comes back is checked, and those of others are dropped.
+   */
+  readonly allow?: Allow | undefined;
+  /**
+   * Where answers to this datagram socket go: a path (its file has mode 0o600 and is removed at close) or an abstract name. By default an abstract
+   * name that nobody else has. Nobody but the peer can send there: the kernel sees to that.
+   */
+  readonly localAddress?: string | undefined;
+}
+
+/** Options of {@link UnixSocket.bind}. */
+export interface UnixSocketBindOptions<Out, In>
+  extends Omit<UnixSocketOptions<Out, In>, "framing">, Omit<ListeningOptions, "backlog"> {
+  /** The only kind that is bound without a connection. */
+  readonly type?: "dgram" | undefined;
+}
+
+/** Options of {@link UnixSocket.pair}. `framing` is for streams. */
+export interface UnixSocketPairOptions<Out, In> extends UnixSocketOptions<Out, In> {
+  /** The kind of socket. `"stream"` by default. */
+  readonly type?: UnixSocketType | undefined;
+}
+
+/**
+ * A channel over a Unix socket.
+ *
+ * @typeParam Out - what `send` takes
+ * @typeParam In - what `receive` gives
+ */
+export interface UnixSocketChannel<Out, In = Out> extends Channel<Out, In> {
+  /**
+   * Who is at the other end, as the kernel noted it when the connection was made (SO_PEERCRED): on the client the process that called listen, on the
+   * server the one that called connect. The process may have given its end to another since, and its pid may be somebody else's by now.
+   *
+   * Throws a ChannelError `ERR_UNSUPPORTED` where the kernel does not tell: on datagram sockets (each message has `credentials` in its envelope), and without the native core.
+   */
+  readonly peer: Credentials;
+  /** The path or abstract name of the server, or that this datagram socket is connected to; `undefined` on a pair. */
+  readonly address: string | undefined;
+  /** Messages that `allow` refused, on a datagram socket; else 0. */
+  readonly refused: number;
+}
+
+/**
+ * Waits for connections on a Unix socket.
+ *
+ * @typeParam Out - what `send` of its channels takes
+ * @typeParam In - what `receive` of its channels gives
+ */
+export interface UnixSocketListener<Out, In = Out> extends Listener<UnixSocketChannel<Out, In>> {
+  /** The path or abstract name. */
+  readonly address: string;
+  /** Connections that `allow` refused so far. */
+  readonly refused: number;
+  /** Lets the listener keep the process alive (the default). */
+  ref(): this;
+  /** Lets the process end while it listens. */
+  unref(): this;
+}
+
+/**
+ * A datagram socket with an address and no fixed peer: `send(message, { to })`, and `receiveEnvelope` tells the sender's address as `from` (where it has one) and
+ * who it was as `credentials`.
+ *
+ * @typeParam Out - what `send` takes
+ * @typeParam In - what `receive` gives
+ */
+export interface UnixDatagramSocket<Out, In = Out> extends Channel<Out, In> {
+  /** The path or abstract name. */
+  readonly address: string;
+  /** Messages that `allow` refused so far. */
+  readonly refused: number;
+}
