@@ -1,0 +1,416 @@
+import { ChannelError, type ErrorCode } from "../../core/errors.js";
+import type { PacketPort, PacketSink } from "../../core/packet-port.js";
+import { Poll, READABLE } from "../../native/binding.js";
+import { EAGAIN } from "../../native/constants.js";
+import type { NativeCore } from "../../native/native-core.js";
+import { DATA_SLEEP, RingViolation, ROOM_SLEEP, STATE, STATE_FINISHED } from "./ring-layout.js";
+import type { RingMemory } from "./ring-memory.js";
+import { RingReader, type RecordSink } from "./ring-reader.js";
+import { RingWriter } from "./ring-writer.js";
+import { Spin } from "./spin.js";
+
+/** The most that is read in one turn of the event loop, so that one fast peer does not stop everything else. */
+const BYTES_A_TURN = 256 * 1024;
+/**
+ * When a turn has read at least this much the peer is probably still writing: a few more looks, a turn of about a microsecond
+ * each, are cheaper than a bell and a wake-up on both sides.
+ */
+const LINGER_BYTES = 4096;
+const LINGER_TURNS = 16;
+
+/** What a port needs. */
+export interface RingPortOptions {
+  readonly core: NativeCore;
+  /** The connected socket, which carries bells and tells of the peer's end. It belongs to the port from now on. */
+  readonly fd: number;
+  readonly memory: RingMemory;
+  readonly maxMessageSize: number;
+  /** Microseconds to look for data before sleeping. */
+  readonly spin: number;
+  readonly address: string;
+}
+
+/** Who knows what the receiving user wants, and lends him messages in place: see {@link RingPort.lender}. */
+export interface Lender {
+  /** Whether what comes is better left in the ring until somebody asks for it. */
+  readonly leavesInRing: boolean;
+  /** Whether somebody waits for a message. */
+  readonly isWaitedFor: boolean;
+  /** The position before which nothing is lent. */
+  readonly released: number;
+  /** Gives messages in place to those who wait for them. */
+  serve(): void;
+  /** The event loop has turned. */
+  turned(): void;
+}
+
+/** Carries packets over two rings. A socket beside them wakes whoever sleeps, and ends when a process ends. */
+export class RingPort implements PacketPort {
+  readonly writer: RingWriter;
+  readonly reader: RingReader;
+  readonly memory: RingMemory;
+  /** Set before the event loop turns for the first time. */
+  lender!: Lender;
+  readonly #options: RingPortOptions;
+  readonly #core: NativeCore;
+  readonly #fd: number;
+  readonly #own: Int32Array;
+  readonly #peer: Int32Array;
+  readonly #poll: Poll;
+  readonly #spin: Spin;
+  readonly #records: RecordSink;
+  #sink!: PacketSink;
+  #reading = false;
+  #pushed = false;
+  #immediate: NodeJS.Immediate | undefined;
+  #keepsAlive = true;
+  #closed = false;
+  /** Why nothing can be sent any more. */
+  #gone: ChannelError | undefined;
+  // The core was refused room, and is owed a `writable`.
+  #blocked = false;
+  #lends = false;
+  #sleeps = 0;
+  #dataAsleep = false;
+  #lingers = 0;
+  #rungForData = 0;
+  #rungForRoom = 0;
+
+  constructor(options: RingPortOptions) {
+    const { core, fd, memory, maxMessageSize } = options;
+    this.#options = options;
+    this.#core = core;
+    this.#fd = fd;
+    this.memory = memory;
+    this.#own = memory.own;
+    this.#peer = memory.peer;
+    this.writer = new RingWriter(memory);
+    this.reader = new RingReader(memory, maxMessageSize);
+    this.#spin = new Spin(this.reader, options.spin);
+    this.#records = {
+      take: (payload) => {
+        this.#pushed = true;
+        return (this.#reading = this.#sink.packet(payload));
+      },
+      oversized: (length) => {
+        this.oversized(length);
+        return true;
+      },
+    };
+    this.#poll = new Poll(fd, (status) => {
+      this.#onBell(status);
+    });
+  }
+
+  start(sink: PacketSink): void {
+    this.#sink = sink;
+    this.#poll.set(READABLE);
+  }
+
+  // ---- sending --------------------------------------------------------------------------------------------------------
+
+  send(packets: readonly Uint8Array[], start: number, end: number): number {
+    this.checkSend();
+    if (this.#blocked) return 0;
+    if (this.#lends) {
+      this.#blocked = true;
+      return 0;
+    }
+    let next = start;
+    try {
+      do {
+        const written = this.writer.write(packets, next, end);
+        if (written === 0) continue;
+        next += written;
+        this.#wakeReader();
+      } while (next < end && !this.#waitForRoom(packets[next]?.length ?? 0));
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    return next - start;
+  }
+
+  /** Throws, and breaks the channel, when the peer is gone. */
+  checkSend(): void {
+    if (this.#gone === undefined) return;
+    if (!this.#closed) this.#sink.fail(this.#gone);
+    throw this.#gone;
+  }
+
+  /** Keeps the next record's room for a payload of this length; `false`: not now. Until `endLoan` nothing else is sent. */
+  tryLend(length: number): boolean {
+    this.checkSend();
+    if (this.#blocked) return false;
+    if (this.#lends) {
+      this.#blocked = true;
+      return false;
+    }
+    try {
+      if (!this.writer.hasRoom(length) && this.#waitForRoom(length)) return false;
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#lends = true;
+    return true;
+  }
+
+  /** Sends what was written into the lent room, or (`undefined`) gives the room back. What waited behind goes on. */
+  endLoan(length: number | undefined): void {
+    this.#lends = false;
+    if (length !== undefined) {
+      this.writer.commit(length);
+      this.#wakeReader();
+    }
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#sink.writable();
+  }
+
+  /** Tells the consumer of what was published, if it sleeps. */
+  #wakeReader(): void {
+    const asleep = Atomics.load(this.#peer, DATA_SLEEP);
+    if (asleep === 0 || asleep === this.#rungForData) return;
+    this.#rungForData = asleep;
+    // A failure is the peer's end, which the poll is about to tell with all that the peer had published.
+    this.#core.ringBell(this.#fd);
+  }
+
+  /** Asks for a bell when there is room. `false`: there is some by now. */
+  #waitForRoom(length: number): boolean {
+    Atomics.store(this.#own, ROOM_SLEEP, this.#nextSleep());
+    this.#blocked = !this.writer.hasRoom(length);
+    if (!this.#blocked) Atomics.store(this.#own, ROOM_SLEEP, 0);
+    return this.#blocked;
+  }
+
+  #roomAgain(): void {
+    if (!this.#blocked || this.#lends) return;
+    Atomics.store(this.#own, ROOM_SLEEP, 0);
+    this.#blocked = false;
+    this.#sink.writable();
+  }
+
+  // ---- receiving ------------------------------------------------------------------------------------------------------
+
+  resume(): void {
+    this.#reading = true;
+    this.continueLater();
+  }
+
+  pause(): void {
+    this.#reading = false;
+  }
+
+  /** Reads what is there now, on the stack of a caller who asks for it and bounds the work himself. */
+  readNow(): void {
+    if (this.#closed || !this.#reading || !this.reader.hasData) return;
+    this.#read();
+  }
+
+  /** Reads on, or goes to sleep, in the next turn of the event loop. */
+  continueLater(): void {
+    if (this.#closed || this.#immediate !== undefined) return;
+    this.#immediate = setImmediate(() => {
+      this.#immediate = undefined;
+      this.#spin.turned();
+      this.lender.turned();
+      this.#run();
+    });
+    if (!this.#keepsAlive) this.#immediate.unref();
+  }
+
+  /** Looks for data for a while, if the options say so, before the caller waits. `true`: there is some. */
+  spin(): boolean {
+    if (this.#closed || !this.#reading || !this.#spin.isWanted) return false;
+    this.#awake();
+    this.continueLater();
+    return this.#spin.look();
+  }
+
+  /** Gives back to the producer what was read and is not lent, and rings if it waits for room. */
+  giveBack(): void {
+    if (this.#closed) return;
+    this.reader.giveBack(this.lender.released);
+    this.#wakeWriter();
+  }
+
+  /** Tells the producer that there is room, if it sleeps. */
+  #wakeWriter(): void {
+    const asleep = Atomics.load(this.#peer, ROOM_SLEEP);
+    if (asleep === 0 || asleep === this.#rungForRoom) return;
+    // Half the ring is room for any message; waking the producer for less would cost more wake-ups than it saves. But when there is nothing
+    // to read, because the user has been lent so much, then waiting for more room would be waiting for ever.
+    if (this.reader.used > this.memory.capacity / 2 && this.reader.hasData) return;
+    this.#rungForRoom = asleep;
+    this.#core.ringBell(this.#fd);
+  }
+
+  oversized(length: number): void {
+    const { maxMessageSize } = this.#options;
+    const text = `Cannot receive on shared-buffer: a message of ${length} bytes came, the limit is ${maxMessageSize} (traits.maxMessageSize)`;
+    this.#sink.spoiled(this.#error("ERR_MESSAGE_TOO_LARGE", "receive", text));
+    this.#pushed = true;
+  }
+
+  /** Something that the peer wrote cannot be: ends the channel, and returns the error to throw. */
+  #fail(error: unknown): unknown {
+    if (!(error instanceof RingViolation)) return error;
+    const text = `Cannot go on with the peer of shared-buffer ${JSON.stringify(this.#options.address)}: ${error.message}`;
+    const violation = this.#error("ERR_INVALID_MESSAGE", "receive", text);
+    this.#gone = violation;
+    if (!this.#closed) this.#sink.fail(violation);
+    return violation;
+  }
+
+  /** Runs something that reads the ring; what the peer did wrong ends the channel. */
+  guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      const failure = this.#fail(error);
+      if (failure === error) throw error;
+    }
+    if (this.#pushed) {
+      this.#pushed = false;
+      this.#sink.arrived();
+    }
+  }
+
+  #read(): number {
+    let read = 0;
+    this.guarded(() => {
+      if (this.lender.leavesInRing) this.lender.serve();
+      else {
+        read = this.reader.copyOut(this.#records, BYTES_A_TURN);
+        if (read > 0) this.giveBack();
+      }
+    });
+    return read;
+  }
+
+  #run(): void {
+    if (this.#closed || this.#gone !== undefined || !this.#reading) return;
+    const read = this.reader.hasData ? this.#read() : 0;
+    // Reading may have ended the channel.
+    if (this.isClosed || !this.#reading) return;
+    const { leavesInRing, isWaitedFor } = this.lender;
+    if (leavesInRing) {
+      // Nobody needs to be woken for what nobody has asked for.
+      if (!isWaitedFor) return;
+    } else {
+      if (read >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
+      else if (this.#lingers > 0) this.#lingers--;
+      if (this.reader.hasData || this.#lingers > 0 || (read > 0 && this.#spin.isWanted)) {
+        this.continueLater();
+        return;
+      }
+    }
+    if (isWaitedFor && this.#spin.goesOn()) this.continueLater();
+    else this.#sleep();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Asks for a bell when data comes. */
+  #sleep(): void {
+    this.#dataAsleep = true;
+    Atomics.store(this.#own, DATA_SLEEP, this.#nextSleep());
+    if (!this.reader.hasData) {
+      this.guarded(() => {
+        this.#wakeWriter();
+      });
+      return;
+    }
+    this.#awake();
+    this.continueLater();
+  }
+
+  #awake(): void {
+    if (!this.#dataAsleep) return;
+    this.#dataAsleep = false;
+    Atomics.store(this.#own, DATA_SLEEP, 0);
+  }
+
+  #nextSleep(): number {
+    this.#sleeps = (this.#sleeps % 0x3fffffff) + 1;
+    return this.#sleeps;
+  }
+
+  // ---- the socket -----------------------------------------------------------------------------------------------------
+
+  #onBell(status: number): void {
+    const rung = status < 0 ? 0 : this.#core.clearBell(this.#fd);
+    this.#awake();
+    if (rung === 0 || (rung < 0 && rung !== -EAGAIN)) {
+      this.#peerEnded();
+      return;
+    }
+    this.#roomAgain();
+    this.#run();
+  }
+
+  /** The socket has ended. What the peer had published is delivered, at most one ring full, past the limits of the queue. */
+  #peerEnded(): void {
+    this.#poll.close();
+    const orderly = Atomics.load(this.#peer, STATE) === STATE_FINISHED;
+    const text = orderly
+      ? "the peer has closed it"
+      : "the peer ended without closing it; was its process killed?";
+    const gone = this.#error("ERR_PEER_DIED", "send", `Cannot send on shared-buffer: ${text}`);
+    this.guarded(() => {
+      const everything: RecordSink = {
+        take: (payload) => {
+          this.#records.take(payload);
+          return true;
+        },
+        oversized: (length) => this.#records.oversized(length),
+      };
+      this.reader.copyOut(everything, Infinity);
+      this.giveBack();
+    });
+    if (this.isClosed) return;
+    this.#gone = gone;
+    if (!orderly) {
+      this.#sink.fail(gone);
+      return;
+    }
+    this.#sink.ended();
+    // Whoever waits for room waits in vain.
+    if (this.#blocked) this.#sink.writable();
+  }
+
+  setRef(alive: boolean): void {
+    this.#keepsAlive = alive;
+    if (alive) {
+      this.#poll.ref();
+      this.#immediate?.ref();
+    } else {
+      this.#poll.unref();
+      this.#immediate?.unref();
+    }
+  }
+
+  close(graceful: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reading = false;
+    if (graceful) Atomics.store(this.#own, STATE, STATE_FINISHED);
+    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#poll.close();
+    this.#core.close(this.#fd);
+    this.memory.close();
+    setImmediate(() => {
+      this.#sink.released();
+    });
+  }
+
+  #error(code: ErrorCode, operation: string, text: string): ChannelError {
+    return new ChannelError(code, text, {
+      operation,
+      mechanism: "shared-buffer",
+      address: this.#options.address,
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import { BufferView } from "../../core/view.js";
+import { HEAD, HEADER_BYTES, largestPayload, recordSize, RingViolation, TAIL } from "./ring-layout.js";
+import type { RingMemory } from "./ring-memory.js";
+
+/** Small messages are copied out of the ring together, whole records at a time, and are views of one slab of this size. */
+const SLAB_BYTES = 64 * 1024;
+/** A message over this size gets memory of its own: it would keep a slab alive alone. */
+const OWN_MEMORY_BYTES = 16 * 1024;
+const LEAST_CHUNK = 1024;
+
+/*
+ * One slab serves all channels of the thread: a channel that gets a message now and then takes a few bytes of it, not 64 KiB. Nobody writes to a
+ * part of it twice.
+ */
+let slab: Buffer = Buffer.alloc(0);
+let slabLengths: Int32Array = new Int32Array(0);
+let slabUsed = 0;
+
+function renewSlab(): void {
+  slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  slabLengths = new Int32Array(slab.buffer);
+  slabUsed = 0;
+}
+
+/** Who takes what was copied out. `take` says `false` when it wants no more for now; `oversized` is told of a message over the limit, which is skipped. */
+export interface RecordSink {
+  take(payload: Buffer): boolean;
+  oversized(length: number): boolean;
+}
+
+/**
+ * The consumer's half of a ring. The peer can change any byte of the ring and of its control words at any time. So a word is read once, checked, and
+ * then used; lengths of small messages are read from the private copy, never again from the ring.
+ */
+export class RingReader {
+  readonly #own: Int32Array;
+  readonly #peer: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #lengths: Int32Array;
+  readonly #capacity: number;
+  readonly #largest: number;
+  readonly #maxMessageSize: number;
+  // Positions, as signed 32-bit numbers. What lies between head and cursor was read, and is lent to the user.
+  #cursor = 0;
+  #head = 0;
+  // How much to copy at a time. It shrinks when the sink takes only a part, so that the rest is not copied again and again.
+  #chunk = SLAB_BYTES;
+
+  constructor(memory: RingMemory, maxMessageSize: number) {
+    this.#own = memory.own;
+    this.#peer = memory.peer;
+    this.#bytes = memory.incoming;
+    this.#lengths = new Int32Array(memory.incoming.buffer);
+    this.#capacity = memory.capacity;
+    this.#largest = largestPayload(memory.capacity);
+    this.#maxMessageSize = maxMessageSize;
+  }
+
+  /** Where the next record begins, as a position. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** Bytes that are not given back to the producer. */
+  get used(): number {
+    return this.#published();
+  }
+
+  /** Whether a record was published that was not read. Two loads: cheap enough to be asked in a loop. */
+  get hasData(): boolean {
+    return Atomics.load(this.#peer, TAIL) !== this.#cursor;
+  }
+
+  /** Bytes of records that were published and not read. */
+  get available(): number {
+    return this.#published() - ((this.#cursor - this.#head) | 0);
+  }
+
+  /**
+   * Copies messages out and gives them to the sink, until it wants no more, nothing is left, or about `mostBytes` were read. What was
+   * copied is given back to the producer only by {@link RingReader.giveBack}.
+   *
+   * @returns bytes read
+   */
+  copyOut(sink: RecordSink, mostBytes: number): number {
+    let available = this.available;
+    const begin = this.#cursor;
+    let more = true;
+    while (more && available > 0 && ((this.#cursor - begin) | 0) < mostBytes) {
+      const at = this.#cursor & (this.#capacity - 1);
+      const length = this.#lengths[at >> 2] ?? 0;
+      let step: number;
+      if (length >>> 0 > OWN_MEMORY_BYTES) {
+        step = this.#checkedSize(length, available);
+        more =
+          length > this.#maxMessageSize
+            ? sink.oversized(length)
+            : sink.take(this.#ownMemory(at + HEADER_BYTES, length));
+        this.#cursor = (this.#cursor + step) | 0;
+      } else {
+        step = this.#copyChunk(sink, at, available, recordSize(length));
+        if (step === 0) throw new RingViolation("a length changed after it was published");
+        if (step < 0) {
+          step = -step;
+          more = false;
+        }
+      }
+      available -= step;
+    }
+    return (this.#cursor - begin) | 0;
+  }
+
+  /**
+   * Reads the next record in place: moves the cursor past it and returns the payload's length; -1 when there is none, -2 when one over the limit
+   * was skipped (`lastLength`). Its payload begins in the ring at `payloadStart`.
+   */
+  takeInPlace(): number {
+    if (!this.hasData) return -1;
+    const at = this.#cursor & (this.#capacity - 1);
+    const length = this.#lengths[at >> 2] ?? 0;
+    const size = this.#checkedSize(length, this.available);
+    this.#cursor = (this.#cursor + size) | 0;
+    this.payloadStart = at + HEADER_BYTES;
+    this.lastLength = length;
+    return length > this.#maxMessageSize ? -2 : length;
+  }
+
+  /** Of the record that `takeInPlace` read last. */
+  payloadStart = 0;
+  lastLength = 0;
+
+  /**
+   * Calls `visit` for record after record, in place, until `count` were visited, `mostBytes` were read or nothing is left. Records over the limit end it
+   * too (`takeInPlace` then meets them). The visitor may do anything, so every field is read anew after it.
+   */
+  visit(visit: (start: number, end: number) => boolean, count: number, mostBytes: number): number {
+    const lengths = this.#lengths;
+    const mask = this.#capacity - 1;
+    const begin = this.#cursor;
+    let visited = 0;
+    let known = this.available;
+    while (visited < count && ((this.#cursor - begin) | 0) < mostBytes) {
+      if (known <= 0) {
+        known = this.available;
+        if (known <= 0) break;
+      }
+      const cursor = this.#cursor;
+      const at = cursor & mask;
+      const length = lengths[at >> 2] ?? 0;
+      const size = this.#checkedSize(length, known);
+      if (length > this.#maxMessageSize) break;
+      const after = (cursor + size) | 0;
+      this.#cursor = after;
+      known -= size;
+      visited++;
+      if (!visit(at + HEADER_BYTES, at + HEADER_BYTES + length)) break;
+      if (this.#cursor !== after) known = 0;
+    }
+    return visited;
+  }
+
+  /** Gives everything before `position` back to the producer. */
+  giveBack(position: number): void {
+    if (position === this.#head) return;
+    this.#head = position;
+    Atomics.store(this.#own, HEAD, position);
+  }
+
+  /** One private copy of what is there, cut into messages. Returns the bytes read, negative when the sink wants no more. */
+  #copyChunk(sink: RecordSink, at: number, available: number, firstSize: number): number {
+    const wanted = Math.min(available, Math.max(this.#chunk, firstSize));
+    if (slab.length - slabUsed < Math.min(wanted, recordSize(OWN_MEMORY_BYTES))) renewSlab();
+    const begin = slabUsed;
+    const end = begin + Math.min(wanted, slab.length - begin);
+    slab.set(this.#bytes.subarray(at, at + end - begin), begin);
+    const memory = slab.buffer;
+    const lengths = slabLengths;
+    const limit = Math.min(this.#maxMessageSize, SLAB_BYTES);
+    let place = begin;
+    let more = true;
+    while (more && place + HEADER_BYTES <= end) {
+      const length = lengths[place >> 2] ?? 0;
+      const size = this.#checkedSize(length, available - (place - begin));
+      if (place + size > end) break;
+      more =
+        length > limit
+          ? sink.oversized(length)
+          : sink.take(new BufferView(memory, place + HEADER_BYTES, length));
+      place += size;
+    }
+    slabUsed = place;
+    const step = place - begin;
+    this.#cursor = (this.#cursor + step) | 0;
+    if (more) {
+      if (this.#chunk < SLAB_BYTES) this.#chunk *= 2;
+      return step;
+    }
+    while (this.#chunk > LEAST_CHUNK && this.#chunk > 2 * step) this.#chunk /= 2;
+    return -step;
+  }
+
+  #ownMemory(start: number, length: number): Buffer {
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(this.#bytes.subarray(start, start + length));
+    return copy;
+  }
+
+  /** The size of a record of this length, which must lie within what was published. */
+  #checkedSize(length: number, available: number): number {
+    if (length < 0 || length > this.#largest) {
+      throw new RingViolation(
+        `a message of ${length >>> 0} bytes is announced, where ${this.#largest} are possible`,
+      );
+    }
+    const size = recordSize(length);
+    if (size > available) {
+      throw new RingViolation(
+        `a message of ${length} bytes is announced, but only ${available} bytes were published`,
+      );
+    }
+    return size;
+  }
+
+  /** Bytes between head and the producer's tail. */
+  #published(): number {
+    const published = (Atomics.load(this.#peer, TAIL) - this.#head) | 0;
+    if (published < ((this.#cursor - this.#head) | 0) || published > this.#capacity) {
+      throw new RingViolation(`it says that it has published ${published} of ${this.#capacity} bytes`);
+    }
+    return published;
+  }
+}

@@ -1,0 +1,81 @@
+import { HEADER_BYTES, HEAD, recordSize, RingViolation, TAIL } from "./ring-layout.js";
+import type { RingMemory } from "./ring-memory.js";
+
+/** The producer's half of a ring. Nothing that it writes is seen before it is published. */
+export class RingWriter {
+  readonly #own: Int32Array;
+  readonly #peer: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #lengths: Int32Array;
+  readonly #capacity: number;
+  // Positions, as signed 32-bit numbers.
+  #tail = 0;
+  #head = 0;
+
+  constructor(memory: RingMemory) {
+    this.#own = memory.own;
+    this.#peer = memory.peer;
+    this.#bytes = memory.outgoing;
+    this.#lengths = new Int32Array(memory.outgoing.buffer);
+    this.#capacity = memory.capacity;
+  }
+
+  /** Writes and publishes packets `[start, end)`, as many as fit; returns how many. */
+  write(packets: readonly Uint8Array[], start: number, end: number): number {
+    const bytes = this.#bytes;
+    const lengths = this.#lengths;
+    const mask = this.#capacity - 1;
+    let tail = this.#tail;
+    let room = this.#capacity - ((tail - this.#head) | 0);
+    let next = start;
+    for (; next < end; next++) {
+      const packet = packets[next];
+      if (packet === undefined) break;
+      const length = packet.length;
+      const size = recordSize(length);
+      if (size > room) {
+        room = this.#roomAt(tail);
+        if (size > room) break;
+      }
+      const at = tail & mask;
+      lengths[at >> 2] = length;
+      bytes.set(packet, at + HEADER_BYTES);
+      tail = (tail + size) | 0;
+      room -= size;
+    }
+    if (next > start) this.#publish(tail);
+    return next - start;
+  }
+
+  /** Whether a payload of this length fits now, by the consumer's own counter. */
+  hasRoom(length: number): boolean {
+    const size = recordSize(length);
+    return size <= this.#capacity - ((this.#tail - this.#head) | 0) || size <= this.#roomAt(this.#tail);
+  }
+
+  /** Where in the ring the next payload begins. */
+  get nextPayload(): number {
+    return (this.#tail & (this.#capacity - 1)) + HEADER_BYTES;
+  }
+
+  /** Publishes a payload that was written at `nextPayload`. */
+  commit(length: number): void {
+    this.#lengths[(this.#tail & (this.#capacity - 1)) >> 2] = length;
+    this.#publish((this.#tail + recordSize(length)) | 0);
+  }
+
+  #publish(tail: number): void {
+    this.#tail = tail;
+    Atomics.store(this.#own, TAIL, tail);
+  }
+
+  #roomAt(tail: number): number {
+    const head = Atomics.load(this.#peer, HEAD);
+    const used = (tail - head) | 0;
+    if (used < 0 || used > this.#capacity) {
+      throw new RingViolation(`it says that ${used} of ${this.#capacity} bytes are not consumed`);
+    }
+    this.#head = head;
+    return this.#capacity - used;
+  }
+}

@@ -1,0 +1,244 @@
+import type {
+  Channel,
+  Credentials,
+  Envelope,
+  ReceiveManyOptions,
+  ReceiveOptions,
+  WaitOptions,
+} from "../../core/channel.js";
+import type { Codec } from "../../core/codec.js";
+import { checkCount, type ChannelOptions } from "../../core/options.js";
+import { PacketChannel } from "../../core/packet-channel.js";
+import type { ChannelTraits } from "../../core/traits.js";
+import { BufferView } from "../../core/view.js";
+import { checkWaitOptions, describe } from "../../core/wait.js";
+import { type ReceivedLoan, RingReceivedLoan, RingSendLoan, type SendLoan } from "./loan.js";
+import { largestPayload } from "./ring-layout.js";
+import { RingLender, type Visitor } from "./ring-lender.js";
+import type { RingPort } from "./ring-port.js";
+
+/**
+ * A channel over two rings in shared memory: {@link Channel} with ways that spare the copies of large messages.
+ *
+ * A message has at most half the ring's capacity less 8 bytes (`traits.maxMessageSize`). Loans carry bytes as they are, past the codec: a codec
+ * on the other side decodes them as it does any message.
+ */
+export interface SharedBufferChannel<Out, In = Out> extends Channel<Out, In> {
+  /** Who is at the other end, as the kernel told it at connect. */
+  readonly peer: Credentials;
+
+  /**
+   * Borrows room in the outgoing ring, to be filled in place and sent by `commit`. Waits, in line with the sends, until there is room.
+   *
+   * One loan at a time: until it is committed or abandoned, everything sent or borrowed after it waits behind it. Rejects as `send` does.
+   *
+   * @param size - bytes, 0 to `traits.maxMessageSize`; the payload begins at a multiple of 8
+   */
+  loan(size: number, options?: WaitOptions): Promise<SendLoan>;
+  /** Borrows room if there is some now, else `undefined`. Throws what `loan` rejects with. */
+  tryLoan(size: number): SendLoan | undefined;
+
+  /**
+   * Receives the next message in place: in order with all other receives, and without a copy when it is still in the ring.
+   *
+   * Several loans may be held. The peer gets the memory of a loan and of everything after it back when it is released, so a loan that is
+   * kept stops the peer in the end. Rejects as `receive` does; the end of the channel ends all loans.
+   */
+  receiveLoan(options?: WaitOptions): Promise<ReceivedLoan>;
+  /**
+   * Shows one message or more to a function, in place, as many as are there; waits for the first. No memory is taken for a
+   * message: this is the fastest way to look at small ones.
+   *
+   * The payload is `memory[start, end)` (see {@link Visitor}); it is the peer's again when the visitor returns. A throw of the visitor
+   * rejects; the message that it was shown is done.
+   *
+   * @returns how many messages were shown
+   */
+  visit(visitor: Visitor, options?: ReceiveManyOptions): Promise<number>;
+}
+
+/** What makes a channel of a port. */
+export interface SharedBufferChannelOptions<Out, In> extends ChannelOptions<Out, In> {
+  readonly codec: Codec<Out, In>;
+  readonly peer: Credentials;
+  readonly address: string;
+  readonly maxMessageSize: number;
+}
+
+/** What {@link ChannelTraits} say of a channel with rings of this capacity. */
+export function sharedBufferTraits(capacity: number): ChannelTraits {
+  return {
+    mechanism: "shared-buffer",
+    direction: "both",
+    boundaries: "kernel",
+    ordered: true,
+    reliable: true,
+    maxMessageSize: largestPayload(capacity),
+    scope: "host",
+    peerIdentity: "connection",
+    persistent: false,
+    passesHandles: false,
+  };
+}
+
+export class RingChannel<Out, In> extends PacketChannel<Out, In> implements SharedBufferChannel<Out, In> {
+  readonly peer: Credentials;
+  readonly #port: RingPort;
+  readonly #lender: RingLender;
+  #lent: ArrayBuffer | undefined;
+
+  constructor(port: RingPort, options: SharedBufferChannelOptions<Out, In>) {
+    const traits = sharedBufferTraits(port.memory.capacity);
+    super(port, { ...options, traits, connection: { credentials: options.peer } });
+    this.peer = Object.freeze(options.peer);
+    this.#port = port;
+    this.#lender = new RingLender(port, this.incoming);
+    port.lender = this.#lender;
+  }
+
+  // ---- loans ----------------------------------------------------------------------------------------------------------
+
+  async loan(size: number, options?: WaitOptions): Promise<SendLoan> {
+    this.#checkLoan(size, "loan");
+    if (options !== undefined) checkWaitOptions(options);
+    await this.outgoing.reserve(() => this.#port.tryLend(size), size, options, "loan");
+    return this.#sendLoan(size);
+  }
+
+  tryLoan(size: number): SendLoan | undefined {
+    this.#checkLoan(size, "tryLoan");
+    if (this.outgoing.waiting > 0 || !this.#port.tryLend(size)) return undefined;
+    return this.#sendLoan(size);
+  }
+
+  receiveLoan(options?: WaitOptions): Promise<ReceivedLoan> {
+    try {
+      if (options !== undefined) checkWaitOptions(options);
+      const loan = this.#takeLoan(options?.timeout !== 0);
+      if (loan !== undefined) return Promise.resolve(loan);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#waitInPlace(options, "receiveLoan");
+  }
+
+  async visit(visitor: Visitor, options?: ReceiveManyOptions): Promise<number> {
+    if (typeof visitor !== "function") {
+      throw new TypeError(`visitor must be a function, received ${describe(visitor)}`);
+    }
+    if (options !== undefined) checkWaitOptions(options);
+    let most = Infinity;
+    if (options?.max !== undefined && options.max !== Infinity) {
+      most = checkCount("options.max", options.max, 1, Number.MAX_SAFE_INTEGER);
+    }
+    if (this.#isNext()) {
+      const visited = this.#lender.visit(visitor, most);
+      if (visited > 0) return visited;
+    }
+    const first = this.#takeLoan(options?.timeout !== 0) ?? (await this.#waitInPlace(options, "visit"));
+    try {
+      const { bytes } = first;
+      visitor(bytes, 0, bytes.length);
+    } finally {
+      first.release();
+    }
+    return most > 1 && this.#isNext() ? 1 + this.#lender.visit(visitor, most - 1) : 1;
+  }
+
+  // ---- what the other receives do besides -------------------------------------------------------------------------------
+
+  override receive(options?: ReceiveOptions): Promise<In> {
+    this.#beforeReceive(options);
+    return super.receive(options);
+  }
+
+  override tryReceive(): In | undefined {
+    this.#lender.isPreferred = false;
+    if (this.incoming.pending === 0) this.#port.readNow();
+    return super.tryReceive();
+  }
+
+  override receiveMany(options?: ReceiveManyOptions): Promise<In[]> {
+    this.#beforeReceive(options);
+    return super.receiveMany(options);
+  }
+
+  override receiveEnvelope(options?: ReceiveOptions): Promise<Envelope<In>> {
+    this.#beforeReceive(options);
+    return super.receiveEnvelope(options);
+  }
+
+  override [Symbol.asyncIterator](): AsyncIterator<In> {
+    const iterator = super[Symbol.asyncIterator]();
+    return {
+      next: () => {
+        this.#beforeReceive(undefined);
+        return iterator.next();
+      },
+      return: () => iterator.return?.() ?? Promise.resolve({ value: undefined, done: true }),
+    };
+  }
+
+  /** Looks into the ring before the call waits, where that was asked for. */
+  #beforeReceive(options: WaitOptions | undefined): void {
+    if (this.incoming.pending > 0) return;
+    if (this.#lender.isPreferred) {
+      this.#lender.isPreferred = false;
+      // What was left in the ring for loans is now to be copied out.
+      this.#port.continueLater();
+    }
+    if (options?.timeout === 0 || this.#port.spin()) this.#port.readNow();
+  }
+
+  // ---- beneath ----------------------------------------------------------------------------------------------------------
+
+  /** Whether the next message is the caller's: none was copied out before, and nobody is in line. */
+  #isNext(): boolean {
+    this.#lender.isPreferred = true;
+    return this.incoming.pending === 0 && !this.#lender.isWaitedFor && this.state === "open";
+  }
+
+  #takeLoan(bounded: boolean): ReceivedLoan | undefined {
+    if (!this.#isNext()) return undefined;
+    return this.#lender.take(bounded) ?? (this.#port.spin() ? this.#lender.take(bounded) : undefined);
+  }
+
+  async #waitInPlace(options: WaitOptions | undefined, operation: string): Promise<ReceivedLoan> {
+    const waiting = this.incoming.receive("bytes", 1, options, operation);
+    this.#port.continueLater();
+    const got = await waiting;
+    // A message that was copied out before anybody asked for it in place belongs to the receiver as it is.
+    return got instanceof RingReceivedLoan ? got : new RingReceivedLoan(got as Buffer, 0, undefined);
+  }
+
+  #checkLoan(size: number, operation: string): void {
+    checkCount("size", size, 0, Number.MAX_SAFE_INTEGER);
+    this.#checkOpen(operation);
+    if (size <= this.traits.maxMessageSize) return;
+    const text = `the message would have ${size} bytes, the limit is ${this.traits.maxMessageSize} (traits.maxMessageSize)`;
+    throw this.error("ERR_MESSAGE_TOO_LARGE", operation, text);
+  }
+
+  #checkOpen(operation: string): void {
+    if (this.state === "open") return;
+    // The error that broke the channel, if one did.
+    this.#port.checkSend();
+    throw this.error("ERR_CHANNEL_CLOSED", operation, "this side has closed it");
+  }
+
+  #sendLoan(size: number): SendLoan {
+    this.#lent =
+      this.#lent === undefined || this.#lent.byteLength === 0
+        ? this.#port.memory.mapToLend("outgoing")
+        : this.#lent;
+    const bytes = new BufferView(this.#lent, this.#port.writer.nextPayload, size);
+    return new RingSendLoan(bytes, {
+      checkOpen: () => {
+        this.#checkOpen("commit");
+      },
+      endLoan: (length) => {
+        if (!this.#port.isClosed) this.#port.endLoan(length);
+      },
+    });
+  }
+}
