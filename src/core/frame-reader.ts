@@ -8,7 +8,8 @@ const LEAST_READ = 4 * 1024;
 
 /**
  * Reads a stream into slabs and cuts messages out of them without copying. A slab is never written again where a message was cut; it lives as
- * long as its messages. A message that outgrows the slab gets memory of its exact size, into which the rest is read.
+ * long as its messages. A message that outgrows the slab gets memory of its exact size, into which the rest is read; where only its end will
+ * tell how long it is, the memory doubles.
  */
 export class FrameReader {
   readonly #decoder: FrameDecoder;
@@ -87,7 +88,9 @@ export class FrameReader {
   }
 
   #renew(rest: number): void {
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_SIZE, this.#needed));
+    // A framing that looks for an end knows only that it takes one byte more. Memory for just that would be copied byte by byte.
+    const isGuess = this.#needed < rest + LEAST_READ;
+    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_SIZE, isGuess ? rest * 2 : this.#needed));
     if (rest > 0) this.#slab.copy(slab, 0, this.#start, this.#end);
     this.#slab = slab;
     this.#start = 0;

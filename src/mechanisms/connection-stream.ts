@@ -73,7 +73,8 @@ export class ConnectionStream implements ByteStream {
     this.#poll.close();
     if (graceful) this.#endInOrder();
     this.#core.close(this.#fd);
-    process.nextTick(() => {
+    // Not sooner: a loop of opening and closing must let the event loop turn, or the closed polls pile up in it.
+    setImmediate(() => {
       this.#sink?.released();
     });
   }

@@ -50,7 +50,7 @@ export class MemoryChannel {
   static pair<Out, In = Out>(options: ChannelOptions<Out, In>): [Channel<Out, In>, Channel<Out, In>];
   static pair(options: ChannelOptions<unknown, unknown> = {}): [Channel<unknown>, Channel<unknown>] {
     checkOptions(options);
-    const codec = options.codec ?? (bytes());
+    const codec = options.codec ?? bytes();
     const [left, right] = MemoryPort.pair();
     const complete = { ...options, codec, traits: TRAITS };
     return [new PacketChannel(left, complete), new PacketChannel(right, complete)];

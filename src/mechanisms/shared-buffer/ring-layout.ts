@@ -37,10 +37,9 @@ export const HEAD = 32;
 export const DATA_SLEEP = 64;
 /** Likewise while the owner sleeps until there is room. */
 export const ROOM_SLEEP = 96;
-/** `STATE_OPEN`, or `STATE_FINISHED` once the owner has closed in an orderly way. */
+/** 0, or `STATE_FINISHED` once the owner has closed in an orderly way. */
 export const STATE = 128;
 
-export const STATE_OPEN = 0;
 export const STATE_FINISHED = 1;
 
 /** Bytes that a payload takes in the ring. */

@@ -51,8 +51,8 @@ const MAKING = Symbol("made by a factory");
  *
  * - *Named* memory is a file in `/dev/shm` (shm_overview(7)) that any process of a permitted user can open, a C or Python program too. Its creator removes the name at
  *   `close` and at the end of its process; after `kill -9` the name stays until {@link SharedBuffer.unlink}.
- * - *Anonymous* memory is a memfd (memfd_create(2)), sealed so that nobody can change its size. It is shared by its descriptor: inherited by a
- *   child, or passed over a Unix socket; the other process calls {@link SharedBuffer.adopt}.
+ * - *Anonymous* memory is a memfd (memfd_create(2)), sealed so that nobody can change its size. It is shared by its descriptor, which a
+ *   child process inherits; there it calls {@link SharedBuffer.adopt}.
  *
  * Nothing orders what two processes do with the memory but what you do: `Atomics` works on views of it across processes.
  *
@@ -172,7 +172,7 @@ export class SharedBuffer implements Disposable {
   }
 
   /**
-   * Maps anonymous memory whose descriptor came from another process (inherited, or with a message). The descriptor belongs to the
+   * Maps anonymous memory whose descriptor came from another process: inherited, say. The descriptor belongs to the
    * SharedBuffer from now on, which closes it at `close`; when this throws it is closed too.
    *
    * @throws TypeError or RangeError for what is no descriptor; ChannelError `ERR_ACCESS_DENIED` for memory that is not sealed against shrinking, `ERR_SYSTEM`
@@ -237,7 +237,7 @@ export class SharedBuffer implements Disposable {
   }
 
   /**
-   * The descriptor of anonymous memory, for a child to inherit or to send with a message; it belongs to this object. `undefined` for named memory
+   * The descriptor of anonymous memory, for a child process to inherit; it belongs to this object. `undefined` for named memory
    * and after `close`.
    */
   get fd(): number | undefined {
