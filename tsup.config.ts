@@ -9,7 +9,8 @@ const config: TsupConfig = defineConfig({
   target: "node20.19",
   platform: "node",
   clean: true,
-  sourcemap: true,
+  // The output is not minified and reads well in a stack trace; a map with the sources would more than double the package.
+  sourcemap: false,
   splitting: true,
   // The engine's package is an optional dependency and loaded only when asked for.
   external: ["node-unix-socket", /^node-unix-socket\//],

@@ -1,0 +1,118 @@
+import {
+  type Channel,
+  NamedPipe,
+  type SendOptions,
+  SharedBuffer,
+  UnixSocket,
+  type WaitOptions,
+} from "sluice";
+
+/** A channel of bytes, as the tour uses it. */
+export type Carrier = Channel<Uint8Array, Buffer>;
+
+/** One row of the tour: how the second process waits for the first, and how the first reaches it. */
+export interface Route {
+  readonly name: string;
+  /** The size of one message in bytes. */
+  readonly messageSize: number;
+  /** In the second process. Fulfils once the first can connect; then the channel comes. */
+  listen(folder: string): Promise<() => Promise<Carrier>>;
+  /** In the first process. */
+  connect(folder: string, wait: WaitOptions): Promise<Carrier>;
+  /** What an answer must say beside its bytes. */
+  answer?(folder: string): SendOptions;
+}
+
+type PacketEngine = "native" | "node-unix-socket";
+
+const CHUNK = 64 * 1024;
+
+/** In milliseconds, for every wait of the tour: a channel that hangs is a row that says so, not a tour that never ends. */
+export const timeout = 30_000;
+
+const namedPipe: Route = {
+  name: "NamedPipe",
+  messageSize: CHUNK,
+  // Opening waits for the other side, so both open at the same time; whoever is first makes the FIFOs.
+  listen: (folder) => Promise.resolve(() => NamedPipe.openDuplex(`${folder}/pipe`, { side: "a", timeout })),
+  connect: (folder, wait) => NamedPipe.openDuplex(`${folder}/pipe`, { side: "b", ...wait }),
+};
+
+const stream: Route = {
+  name: "UnixSocket stream",
+  messageSize: CHUNK,
+  listen: async (folder) => {
+    const listener = await UnixSocket.listen(`${folder}/stream`);
+    return async () => {
+      const channel = await listener.accept({ timeout });
+      await listener.close();
+      return channel;
+    };
+  },
+  connect: (folder, wait) => UnixSocket.connect(`${folder}/stream`, wait),
+};
+
+function seqpacket(engine: PacketEngine): Route {
+  return {
+    name: `UnixSocket seqpacket (${engine})`,
+    messageSize: CHUNK,
+    listen: async (folder) => {
+      const listener = await UnixSocket.listen(`${folder}/seqpacket`, { type: "seqpacket", engine });
+      return async () => {
+        const channel = await listener.accept({ timeout });
+        await listener.close();
+        return channel;
+      };
+    },
+    connect: (folder, wait) =>
+      UnixSocket.connect(`${folder}/seqpacket`, { type: "seqpacket", engine, ...wait }),
+  };
+}
+
+function dgram(engine: PacketEngine): Route {
+  return {
+    name: `UnixSocket dgram (${engine})`,
+    messageSize: CHUNK,
+    listen: async (folder) => {
+      const channel = await UnixSocket.bind(`${folder}/dgram`, { engine, ...datagramOptions(engine) });
+      return () => Promise.resolve(channel);
+    },
+    connect: (folder, wait) => {
+      const localAddress = `${folder}/dgram-answers`;
+      const options = { type: "dgram", engine, localAddress, ...datagramOptions(engine), ...wait } as const;
+      return UnixSocket.connect(`${folder}/dgram`, options);
+    },
+    // The native engine tells the address in the envelope (`from`), the package does not: so it is agreed on.
+    answer: (folder) => ({ to: `${folder}/dgram-answers` }),
+  };
+}
+
+/** The package does not tell who has sent a datagram. Nobody else can reach the tour's folder, so all may send there. */
+function datagramOptions(engine: PacketEngine): { allow: "self" | "anyone" } {
+  return { allow: engine === "native" ? "self" : "anyone" };
+}
+
+const sharedBuffer: Route = {
+  name: "SharedBuffer channel",
+  messageSize: CHUNK,
+  listen: async (folder) => {
+    const listener = await SharedBuffer.listen(`${folder}/ring`);
+    return async () => {
+      const channel = await listener.accept({ timeout });
+      await listener.close();
+      return channel;
+    };
+  },
+  connect: (folder, wait) => SharedBuffer.connect(`${folder}/ring`, wait),
+};
+
+/** Every channel that carries bytes between two processes. */
+export const routes: readonly Route[] = [
+  namedPipe,
+  stream,
+  seqpacket("native"),
+  seqpacket("node-unix-socket"),
+  dgram("native"),
+  dgram("node-unix-socket"),
+  sharedBuffer,
+];
