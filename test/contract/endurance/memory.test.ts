@@ -1,0 +1,4 @@
+import { maker } from "../makers/memory.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);

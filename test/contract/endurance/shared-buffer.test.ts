@@ -1,0 +1,4 @@
+import { maker } from "../makers/shared-buffer.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);

@@ -1,0 +1,4 @@
+import { maker } from "../makers/unix-stream.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);

@@ -1,0 +1,4 @@
+import type { Maker } from "../maker.js";
+import { datagramMaker } from "../sockets.js";
+
+export const maker: Maker = datagramMaker("unix-dgram.native", "native");

@@ -1,0 +1,4 @@
+import type { Maker } from "../maker.js";
+import { connectionMaker } from "../sockets.js";
+
+export const maker: Maker = connectionMaker("unix-seqpacket.native", "seqpacket", "native");

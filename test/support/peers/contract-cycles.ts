@@ -1,0 +1,46 @@
+// Opens and closes pairs of channels in turn, and tells how many descriptors and how much memory that has cost.
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { makePair } from "../../contract/maker.js";
+import { loadMaker } from "../load-maker.js";
+
+/** Enough for the compiler and the pools of the runtime to have taken what they take once. */
+const WARM_UP = 500;
+
+const [name = "", directory = "", count = ""] = process.argv.slice(2);
+const maker = await loadMaker(name);
+await cycle(WARM_UP);
+const before = measure();
+await cycle(Number(count));
+const after = measure();
+console.log(
+  JSON.stringify({
+    cycles: Number(count),
+    descriptors: after.descriptors - before.descriptors,
+    residentBytes: after.residentBytes - before.residentBytes,
+    mappings: after.mappings - before.mappings,
+  }),
+);
+
+async function cycle(cycles: number): Promise<void> {
+  const message = Buffer.alloc(100, 1);
+  for (let index = 0; index < cycles; index++) {
+    const [first, second] = await makePair(maker, directory, {});
+    const [sender, receiver] = maker.ways[0] === "first-to-second" ? [first, second] : [second, first];
+    await sender.send(message);
+    await receiver.receive();
+    if (index % 3 === 0) first.destroy();
+    await Promise.all([first.close(), second.close()]);
+    for (const fifo of maker.leaves) rmSync(`${directory}/${fifo}`);
+  }
+}
+
+function measure(): { descriptors: number; residentBytes: number; mappings: number } {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) throw new Error("start this with --expose-gc");
+  for (let times = 0; times < 3; times++) gc();
+  return {
+    descriptors: readdirSync("/proc/self/fd").length,
+    residentBytes: Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * 4096,
+    mappings: readFileSync("/proc/self/maps", "utf8").split("\n").length,
+  };
+}
