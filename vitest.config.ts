@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["./scripts/vitest-setup.mjs"],
     pool: "forks",
+    // Most tests wait for another process most of the time: two at a time use the cores that one leaves idle.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
