@@ -65,6 +65,10 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   #closing: Promise<void> | undefined;
   #released = false;
   #discards = false;
+  // The peer has ended both directions: there is nobody left to answer.
+  #peerGone = false;
+  // The user has closed this channel, rather than it itself at the peer's end.
+  #closedHere = false;
   #releasing = false;
   #failure: (() => Error) | undefined;
   // Messages that were accepted and lost with the channel, once it has failed.
@@ -90,7 +94,11 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
         this.resumeIncoming();
       },
       toldOver: () => {
-        if (this.#state === "open" && !this.#halfOpen) void this.close();
+        this.#closeItself();
+      },
+      drained: () => {
+        // Later: whoever reports the end, or has just taken the last message, may still be at work with this channel.
+        if (this.#peerGone) process.nextTick(() => this.#closeItself());
       },
       iterationFailed: () => {
         void this.close();
@@ -209,6 +217,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     } catch (error) {
       return Promise.reject(error);
     }
+    this.#closedHere = true;
     this.#closing ??= this.#close();
     if (options?.deadline !== undefined) this.#closeBy(options.deadline);
     return this.#closing;
@@ -221,6 +230,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.#discard();
     // Whoever destroys knows what is lost; whoever still waits for close to send it does not.
     const tellLoss = this.#closing !== undefined;
+    this.#closedHere = true;
     this.#abandon(reason === undefined ? () => this.#closedError("go on") : () => reason, tellLoss);
   }
 
@@ -245,8 +255,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     return this.#discards;
   }
 
-  /** The peer has ended in an orderly way; what was pushed is still delivered. */
-  protected ended(): void {
+  /** The peer has ended in an orderly way; what was pushed is still delivered. `gone`: it can receive nothing any more either. */
+  protected ended(gone: boolean): void {
+    this.#peerGone = gone;
     this.incoming.over(() =>
       this.error(
         "ERR_END_OF_CHANNEL",
@@ -360,6 +371,11 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.incoming.discard();
   }
 
+  /** At the peer's end, once that is known to the user or of no concern to him. */
+  #closeItself(): void {
+    if (this.#state === "open" && !this.#halfOpen) this.#closing ??= this.#close();
+  }
+
   #closeBy(deadline: number): void {
     // A timer would take Infinity for 1 ms.
     if (this.#released || deadline === Infinity) return;
@@ -395,7 +411,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   }
 
   #closedError(operation: string): ChannelError {
-    return this.error("ERR_CHANNEL_CLOSED", operation, "this side has closed it");
+    return this.#closedHere
+      ? this.error("ERR_CHANNEL_CLOSED", operation, "this side has closed it")
+      : this.error("ERR_PEER_DIED", operation, "the peer has ended it, and it has closed itself");
   }
 
   #wrongDirection(operation: string): ChannelError {

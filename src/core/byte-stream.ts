@@ -30,8 +30,8 @@ export interface ByteSink {
   read(count: number): boolean;
   /** The bytes given to `write` are with the kernel. */
   wrote(): void;
-  /** The peer has ended its direction in an orderly way. */
-  ended(): void;
+  /** The peer has ended its direction in an orderly way. `gone`: it can receive nothing any more either. */
+  ended(gone: boolean): void;
   /** The stream is broken. It calls nothing but `released` from now on. */
   fail(error: ChannelError): void;
   /** Everything is released. */

@@ -27,6 +27,8 @@ export interface IncomingHooks {
   resume(): void;
   /** Somebody was told that nothing more comes. */
   toldOver(): void;
+  /** Nothing more comes, and nothing is left to be received. */
+  drained(): void;
   /** An iteration was told that a message is unusable. */
   iterationFailed(): void;
   /** What is known of every message's sender on this connection. */
@@ -82,6 +84,7 @@ export class Incoming<In> {
   over(reason: () => Error): void {
     this.#over ??= reason;
     this.arrived();
+    if (this.#queue.length === 0) this.#hooks.drained();
   }
 
   /** Lets go of all that was pushed, and lets the source run on. */
@@ -200,6 +203,7 @@ export class Incoming<In> {
 
   /** Lets the source run on. Only at half the limits, so that a full queue does not stop and start it at each message. */
   #release(): void {
+    if (this.#over !== undefined && this.#queue.length === 0) this.#hooks.drained();
     if (!this.#held || !this.#queue.isHalfEmpty()) return;
     this.#held = false;
     this.#hooks.resume();

@@ -164,8 +164,8 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
       writable: (to) => {
         this.#writable(to);
       },
-      ended: () => {
-        this.ended();
+      ended: (gone) => {
+        this.ended(gone);
       },
       spoiled: (error) => {
         this.incoming.pushError(error);

@@ -51,8 +51,8 @@ export interface PacketSink {
   arrived(): void;
   /** There may be room again, for this destination or (without) on the connection. */
   writable(to?: string): void;
-  /** The peer has ended in an orderly way. */
-  ended(): void;
+  /** The peer has ended in an orderly way. `gone`: it can receive nothing any more either. */
+  ended(gone: boolean): void;
   /** One incoming packet is unusable (cut by the kernel); the channel goes on. The receiver in line gets the error. */
   spoiled(error: ChannelError): void;
   /** The port is broken. It calls nothing but `released` from now on. */

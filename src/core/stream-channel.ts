@@ -21,6 +21,7 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   readonly #reader: FrameReader;
   // The peer has ended, but frames that are complete still wait for room in the queue.
   #endPending = false;
+  #peerGone = false;
 
   constructor(stream: ByteStream, options: StreamChannelOptions<Out, In>) {
     const { framing } = options;
@@ -75,8 +76,9 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
       wrote: () => {
         this.#outlet.wrote();
       },
-      ended: () => {
+      ended: (gone) => {
         this.#endPending = true;
+        this.#peerGone = gone;
         this.#cutMessages();
         this.incoming.arrived();
       },
@@ -120,7 +122,7 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   #finish(): void {
     const last = this.#reader.finish();
     if (last !== undefined) this.incoming.push(last);
-    this.ended();
+    this.ended(this.#peerGone);
   }
 
   #frameError(error: unknown): ChannelError {

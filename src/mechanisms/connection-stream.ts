@@ -132,7 +132,7 @@ export class ConnectionStream implements ByteStream {
       } else if (count === 0) {
         this.#ended = true;
         this.#reading = false;
-        sink.ended();
+        sink.ended(this.#core.isHungUp(this.#fd) !== 0);
       } else if (count === -EAGAIN) return;
       else {
         this.#fail(count, "receive", "read");

@@ -150,7 +150,8 @@ export class DescriptorStream implements ByteStream {
   #end(): void {
     this.#wantsBytes = false;
     this.#reading?.poll.close();
-    this.#sink?.ended();
+    const side = this.#writing;
+    this.#sink?.ended(side === undefined || this.#core.isHungUp(side.fd) !== 0);
   }
 
   #onWritable(status: number): void {

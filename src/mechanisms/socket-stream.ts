@@ -120,7 +120,8 @@ export class SocketStream implements ByteStream {
     this.#endPending = !this.#reading || this.#left !== undefined;
     if (this.#endPending) return;
     this.#ended = true;
-    this.#sink.ended();
+    // Whether the other direction is open too, the next write shows.
+    this.#sink.ended(false);
   }
 
   // A write that the kernel took at once calls back too, but later: only the last one outstanding counts.

@@ -29,6 +29,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(accessMode, "f", NUMBER, descriptor_access_mode(FD(0)))                                                          \
     F(drain, "f", NUMBER, descriptor_drain(FD(0)))                                                                     \
     F(queuedBytes, "f", NUMBER, descriptor_queued_bytes(FD(0)))                                                        \
+    F(isHungUp, "f", NUMBER, descriptor_is_hung_up(FD(0)))                                                             \
     F(open, "siu", DESCRIPTOR, file_open(TEXT(0), INT(1), (unsigned)a[2].number))                                      \
     F(status, "fL8", NUMBER, file_status(FD(0), LONGS(1)))                                                             \
     F(statusOf, "sL8", NUMBER, file_status_of(TEXT(0), LONGS(1)))                                                      \

@@ -39,6 +39,7 @@ int64_t descriptor_set_close_on_exec(int fd, bool on);
 int64_t descriptor_access_mode(int fd);
 int64_t descriptor_drain(int fd);
 int64_t descriptor_queued_bytes(int fd);
+int64_t descriptor_is_hung_up(int fd);
 
 // owned.c: the descriptors that one thread of JavaScript has open.
 struct owned {

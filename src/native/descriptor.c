@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -67,6 +68,14 @@ int64_t descriptor_drain(int fd) {
         total += got;
     }
     return total;
+}
+
+int64_t descriptor_is_hung_up(int fd) {
+    struct pollfd asked = {.fd = fd};
+    int64_t result = RESULT_RETRIED(poll(&asked, 1, 0));
+    if (result < 0) return result;
+    if ((asked.revents & POLLNVAL) != 0) return -EBADF;
+    return (asked.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 int64_t descriptor_queued_bytes(int fd) {

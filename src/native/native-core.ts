@@ -54,6 +54,8 @@ export interface NativeCore {
   drain(fd: number): number;
   /** FIONREAD: bytes that wait to be read (of the next packet on packet sockets). */
   queuedBytes(fd: number): number;
+  /** poll(2): 1 when the other side is gone altogether (POLLHUP on a socket, POLLERR on the writing end of a pipe), 0 when it has ended one direction at most. */
+  isHungUp(fd: number): number;
 
   // ---- files -------------------------------------------------------------------------------------------------
 

@@ -227,7 +227,7 @@ describe("the incoming half", () => {
     const waiting = channel.receive();
     port.sink.packet(Buffer.from("a"));
     port.sink.arrived();
-    port.sink.ended();
+    port.sink.ended(false);
     expect(decoded).toBe(0);
     expect(await waiting).toBe("a");
     expect(decoded).toBe(1);

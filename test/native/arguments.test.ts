@@ -83,6 +83,7 @@ const signatures: Record<string, string> = {
   accessMode: "fd",
   drain: "fd",
   queuedBytes: "fd",
+  isHungUp: "fd",
   open: "path int mode",
   status: "fd longs",
   statusOf: "path longs",

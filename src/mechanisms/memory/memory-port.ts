@@ -75,7 +75,7 @@ export class MemoryPort implements PacketPort {
       if (!other.#closed && !other.#ended) {
         other.#ended = true;
         if (graceful) {
-          other.#sink?.ended();
+          other.#sink?.ended(true);
           // What still waits for room there never gets it: its next attempt says so.
           if (this.#owesRoom) other.#sink?.writable();
         } else {

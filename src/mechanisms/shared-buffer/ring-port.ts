@@ -376,7 +376,7 @@ export class RingPort implements PacketPort {
       this.#sink.fail(gone);
       return;
     }
-    this.#sink.ended();
+    this.#sink.ended(true);
     // Whoever waits for room waits in vain.
     if (this.#blocked) this.#sink.writable();
   }

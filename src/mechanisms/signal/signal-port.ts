@@ -133,7 +133,7 @@ export class SignalPort implements PacketPort {
     if (this.#endTold || this.#closed) return;
     this.#endTold = true;
     this.#source.pause();
-    this.#sink.ended();
+    this.#sink.ended(true);
   }
 
   /** The peer's last signals may still be on their way into the pipe, from the handler on another thread: a turn later they are there. */

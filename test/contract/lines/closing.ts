@@ -10,8 +10,8 @@ export function closingLines(subject: Subject): void {
   describe("6. close flushes, then releases", () => {
     it("goes from open to closed, and keeps its promises", async () => {
       await using pair = await openPair(subject);
+      expect([pair.sender.state, pair.receiver.state]).toEqual(["open", "open"]);
       for (const end of [pair.sender, pair.receiver]) {
-        expect(end.state).toBe("open");
         const closed = end.close();
         expect(end.state).not.toBe("open");
         await within("close", closed);
@@ -258,6 +258,19 @@ export function closingLines(subject: Subject): void {
     });
 
     if (subject.maker.receiverSeesEnd) {
+      it("releases a channel whose peer is gone once all was received, though nobody asks for more", async () => {
+        await using pair = await openPair(subject);
+        const { sender, receiver } = pair;
+        await sender.send(compose(0, SIZE));
+        verify(await receiver.receive(), 0, SIZE);
+        await sender.close();
+        await within("the receiver to close itself", receiver.closed);
+        expect(await codeOf(receiver.receive())).toBe("ERR_END_OF_CHANNEL");
+        if (receiver.traits.direction === "both") {
+          expect(await codeOf(receiver.send(compose(0, SIZE)))).toBe("ERR_PEER_DIED");
+        }
+      });
+
       it("rejects receives that wait when the sender is destroyed", async () => {
         await using pair = await openPair(subject);
         const codes = [pair.receiver.receive(), pair.receiver.receiveMany()].map(codeOf);

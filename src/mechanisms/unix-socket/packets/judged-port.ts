@@ -47,8 +47,8 @@ export class JudgedPort implements PacketPort {
       writable: (to) => {
         sink.writable(to);
       },
-      ended: () => {
-        sink.ended();
+      ended: (gone) => {
+        sink.ended(gone);
       },
       spoiled: (error) => {
         this.#waiting.push({ error });

@@ -325,7 +325,7 @@ export class NativePort implements PacketPort {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#reset || this.#otherClosed === false) this.#sink.fail(peerDied(this.#options, "receive"));
-    else this.#sink.ended();
+    else this.#sink.ended(this.#otherClosed !== undefined || this.#core.isHungUp(this.#fd) !== 0);
   }
 
   /**

@@ -323,7 +323,7 @@ export class PackagePort implements PacketPort {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#reset || this.#otherClosed === false) this.#sink.fail(peerDied(this.#options, "receive"));
-    else this.#sink.ended();
+    else this.#sink.ended(this.#otherClosed !== undefined || this.#core?.isHungUp(this.#fd) === 1);
   }
 
   /** As in {@link NativePort}: messages left unread would make the peer's end an error. */
