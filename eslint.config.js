@@ -20,7 +20,7 @@ const noOnlyNoSkip = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist/", "prebuilds/", ".build/", ".site/", "coverage/", "node_modules/"] },
+  { ignores: ["dist/", "prebuilds/", ".build/", "bench/.build/", ".site/", "coverage/", "node_modules/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],

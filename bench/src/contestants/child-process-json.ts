@@ -1,0 +1,3 @@
+import { overIpc } from "./child-process.js";
+
+export default overIpc("json");

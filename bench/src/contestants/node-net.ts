@@ -1,0 +1,94 @@
+// node:net as most people use it: a frame for each message, one write each, and Buffer.concat of what came.
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { completed, type Contestant, type Host, type Meeting } from "../sides/contestant.js";
+
+const pathOf = ({ folder }: Meeting): string => `${folder}/net`;
+
+/** Listens and accepts one socket for each guest. */
+export async function listen(meeting: Meeting): Promise<Host<Socket>> {
+  const server = createServer();
+  const sockets: Socket[] = [];
+  const complete = new Promise<Socket[]>((resolve) => {
+    server.on("connection", (socket) => {
+      if (sockets.push(socket) === meeting.guests) resolve(sockets);
+    });
+  });
+  server.listen({ path: pathOf(meeting), backlog: 1024 });
+  await once(server, "listening");
+  return { accept: () => complete, close: () => void server.close() };
+}
+
+function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(4 + message.length);
+  framed.writeUInt32LE(message.length, 0);
+  framed.set(message, 4);
+  return framed;
+}
+
+/** Calls back for each frame that comes. */
+function onFrame(socket: Socket, take: (message: Buffer) => void): void {
+  let rest: Buffer = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    while (bytes.length >= 4) {
+      const length = bytes.readUInt32LE(0);
+      if (bytes.length < 4 + length) break;
+      take(bytes.subarray(4, 4 + length));
+      bytes = bytes.subarray(4 + length);
+    }
+    rest = bytes;
+  });
+}
+
+const contestant: Contestant<Socket> = {
+  guest: "process",
+  listen,
+  async connect(meeting) {
+    const socket = connect(pathOf(meeting));
+    await once(socket, "connect");
+    return socket;
+  },
+  styles: {
+    naive: {
+      async send(socket, source) {
+        for (let message = source.next(); message !== undefined; message = source.next()) {
+          if (!socket.write(frame(message))) await once(socket, "drain");
+        }
+        await completed((done) => socket.write("", done));
+      },
+      receive: (socket, sink) =>
+        new Promise((resolve, reject) => {
+          socket.on("error", reject);
+          onFrame(socket, (message) => {
+            sink.take(message);
+            if (sink.over) resolve();
+          });
+        }),
+      async publish(sockets, source) {
+        for (let message = source.next(); message !== undefined; message = source.next()) {
+          const framed = frame(message);
+          for (const socket of sockets) if (!socket.write(framed)) await once(socket, "drain");
+        }
+        await Promise.all(sockets.map((socket) => completed((done) => socket.write("", done))));
+      },
+      ask: (socket, ping) =>
+        new Promise((resolve, reject) => {
+          socket.on("error", reject);
+          onFrame(socket, (answer) => {
+            const question = ping.next(answer);
+            if (question === undefined) resolve();
+            else socket.write(frame(question));
+          });
+          socket.write(frame(ping.first()));
+        }),
+      answer: (socket) =>
+        new Promise((_, reject) => {
+          socket.on("error", reject);
+          onFrame(socket, (message) => socket.write(frame(message)));
+        }),
+    },
+  },
+};
+
+export default contestant;

@@ -1,0 +1,1 @@
+export { datagrams as default } from "./node-unix-socket.js";

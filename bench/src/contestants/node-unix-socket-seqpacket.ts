@@ -1,0 +1,1 @@
+export { seqpacket as default } from "./node-unix-socket.js";

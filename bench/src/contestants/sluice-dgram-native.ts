@@ -1,0 +1,3 @@
+import { datagrams } from "./sluice-packets.js";
+
+export default datagrams("native");

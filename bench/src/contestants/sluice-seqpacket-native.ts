@@ -1,0 +1,3 @@
+import { seqpacket } from "./sluice-packets.js";
+
+export default seqpacket("native");

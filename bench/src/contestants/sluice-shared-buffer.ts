@@ -1,0 +1,60 @@
+import { SharedBuffer, type SharedBufferChannel } from "sluice";
+import type { Contestant, Meeting, Style } from "../sides/contestant.js";
+import { each, hostOf, many } from "./sluice.js";
+
+type Ring = SharedBufferChannel<Uint8Array, Buffer>;
+
+const DEFAULT_CAPACITY = 1024 * 1024;
+/** As long as a wait can be with two processors at work; a longer one is not worth a processor. */
+const SPIN_MICROSECONDS = 1000;
+
+/** The default, or four messages where that is more, as in the ring in C. */
+function capacityFor(size: number): number {
+  let capacity = DEFAULT_CAPACITY;
+  while (capacity < 4 * size) capacity *= 2;
+  return capacity;
+}
+
+const spinOf = ({ spin }: Meeting): number => (spin ? SPIN_MICROSECONDS : 0);
+
+/** Small messages are sent as many at a time as come, and looked at where they lie in the ring. */
+const visit: Style<Ring> = {
+  send: (channel, source) => many.send?.(channel, source) ?? Promise.reject(new Error("many cannot send")),
+  async receive(channel, sink) {
+    while (!sink.over) await channel.visit((memory, start, end) => sink.takeAt(memory, start, end));
+  },
+};
+
+/** Large messages are written and read in place. */
+const loans: Style<Ring> = {
+  async send(channel, source) {
+    while (!source.over) {
+      const loan = channel.tryLoan(source.size) ?? (await channel.loan(source.size));
+      source.fill(loan.bytes);
+      loan.commit();
+    }
+    await channel.flush();
+  },
+  async receive(channel, sink) {
+    while (!sink.over) {
+      const loan = await channel.receiveLoan();
+      sink.take(loan.bytes);
+      loan.release();
+    }
+  },
+};
+
+const contestant: Contestant<Ring> = {
+  guest: "process",
+  async listen(meeting) {
+    const listener = await SharedBuffer.listen(`${meeting.folder}/ring`, {
+      capacity: capacityFor(meeting.size),
+      spin: spinOf(meeting),
+    });
+    return hostOf(listener, meeting.guests);
+  },
+  connect: (meeting) => SharedBuffer.connect(`${meeting.folder}/ring`, { spin: spinOf(meeting) }),
+  styles: { each, many, visit, loans },
+};
+
+export default contestant;

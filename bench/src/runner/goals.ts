@@ -1,0 +1,183 @@
+import { medianOf, ratio, type Series } from "./results.js";
+import type { StartReport } from "./start.js";
+import { IDLE_CONNECTIONS } from "./workloads.js";
+
+/** A goal, and how far it is reached. */
+export interface Goal {
+  readonly workload: string;
+  readonly goal: string;
+  /** Undefined where this run did not measure it. */
+  readonly measured: string | undefined;
+  readonly reached: boolean | undefined;
+}
+
+/** Finds the series of a contestant at a workload. */
+export type Find = (workload: string, name: string) => Series | undefined;
+
+const NAIVE = "node:net, naive framing";
+const times = (value: number): string => `${value.toPrecision(3)} ×`;
+
+/** At least (or at most) so many times as much as another contestant. */
+function compared(
+  label: string,
+  limit: readonly ["≥" | "≤", number],
+  against: string,
+  above: Series | undefined,
+  below: Series | undefined,
+): Goal {
+  const [sign, factor] = limit;
+  const value = ratio(above, below);
+  return {
+    workload: label,
+    goal: `${sign} ${factor} × ${against}`,
+    measured: value === undefined ? undefined : times(value),
+    reached: value === undefined ? undefined : sign === "≥" ? value >= factor : value <= factor,
+  };
+}
+
+function atMost(label: string, limit: number, unit: string, value: number | undefined, digits = 1): Goal {
+  return {
+    workload: label,
+    goal: `≤ ${limit} ${unit}`,
+    measured: value === undefined ? undefined : `${value.toFixed(digits)} ${unit}`,
+    reached: value === undefined ? undefined : value <= limit,
+  };
+}
+
+/** The series with the highest median. */
+function best(series: readonly (Series | undefined)[]): Series | undefined {
+  const ranked = series.filter((one) => medianOf(one) !== undefined);
+  return ranked.sort((left, right) => (medianOf(right) ?? 0) - (medianOf(left) ?? 0))[0];
+}
+
+/** The goals of the project, judged by this run. */
+export function judge(find: Find, all: readonly Series[], start: StartReport | undefined): Goal[] {
+  const ring = "sluice SharedBuffer, ";
+  const stream = "sluice UnixSocket stream, ";
+  const many = "sendMany/receiveMany";
+  const each = "send/for await";
+  const naive = (workload: string): Series | undefined => find(workload, NAIVE);
+  const inNode = all.filter(({ entry, workload }) => entry.kind === "node" && workload.id === "one-way-64");
+  const goals: Goal[] = [
+    compared(
+      "SharedBuffer 64 B one way, Buffers",
+      ["≥", 12],
+      "node:net naive",
+      find("one-way-64", ring + many),
+      naive("one-way-64"),
+    ),
+    compared(
+      "SharedBuffer 64 B one way, Buffers",
+      ["≥", 1.8],
+      "the fastest other Node contestant",
+      find("one-way-64", ring + many),
+      best(inNode),
+    ),
+    compared(
+      "SharedBuffer 64 B one way, in place",
+      ["≥", 0.35],
+      "the C ring",
+      find("one-way-64", `${ring}sendMany/visit in place`),
+      find("one-way-64", "C shared ring, busy"),
+    ),
+    compared(
+      "SharedBuffer 1 KiB one way, Buffers",
+      ["≥", 9],
+      "node:net naive",
+      find("one-way-1k", ring + many),
+      naive("one-way-1k"),
+    ),
+    ...(["64k", "1m"] as const).map((size) =>
+      compared(
+        `SharedBuffer ${size === "64k" ? "64 KiB" : "1 MiB"} one way, loans`,
+        ["≥", 0.8],
+        "the C ring",
+        find(`one-way-${size}`, `${ring}loans`),
+        find(`one-way-${size}`, "C shared ring, busy"),
+      ),
+    ),
+    compared(
+      "SharedBuffer 64 B round trip, one core, asleep",
+      ["≤", 0.55],
+      "node:net naive",
+      find("round-trip-64-one-core", ring + each),
+      naive("round-trip-64-one-core"),
+    ),
+    compared(
+      "SharedBuffer 64 B round trip, two cores, spinning",
+      ["≤", 1.5],
+      "the C ring",
+      find("round-trip-64-two-cores", `${ring}spinning`),
+      find("round-trip-64-two-cores", "C shared ring, spinning"),
+    ),
+    compared(
+      "UnixSocket stream 64 B one way, await send and for await",
+      ["≥", 3],
+      "node:net naive",
+      find("one-way-64", stream + each),
+      naive("one-way-64"),
+    ),
+    compared(
+      "UnixSocket stream 64 B one way, sendMany/receiveMany",
+      ["≥", 9],
+      "node:net naive",
+      find("one-way-64", stream + many),
+      naive("one-way-64"),
+    ),
+    ...(["one-core", "two-cores"] as const).map((place) =>
+      compared(
+        `UnixSocket stream 64 B round trip, ${place.replace("-", " ")}`,
+        ["≤", 1.05],
+        "node:net naive",
+        find(`round-trip-64-${place}`, stream + each),
+        naive(`round-trip-64-${place}`),
+      ),
+    ),
+    ...(["dgram", "seqpacket"] as const).flatMap((type) => packetGoals(type, find)),
+    compared(
+      "NamedPipe 64 B one way, sendMany/receiveMany",
+      ["≥", 6],
+      "node:net naive",
+      find("one-way-64", `sluice NamedPipe, ${many}`),
+      naive("one-way-64"),
+    ),
+  ];
+  for (const { entry, workload, ...series } of all) {
+    if (workload.id !== "idle" || entry.kind !== "sluice") continue;
+    const whole = { entry, workload, ...series };
+    const bytes = medianOf(whole);
+    const cpu = medianOf(whole, "idleCpu");
+    const mechanism = entry.name.replace(/^sluice |,.*$/g, "");
+    const label = `${mechanism}, ${IDLE_CONNECTIONS} idle connections`;
+    goals.push(atMost(`${label}: RSS each`, 16, "KB", bytes === undefined ? undefined : bytes / 1000));
+    // The garbage collector and the clock of the measurement itself take a millisecond or two.
+    goals.push(atMost(`${label}: processor time`, 0.5, "%", cpu === undefined ? undefined : cpu * 100, 2));
+  }
+  goals.push(atMost('import "sluice" over an empty module', 15, "ms", start?.importMilliseconds));
+  const kilobytes = start === undefined ? undefined : start.tarballBytes / 1000;
+  goals.push(atMost("published tarball", 250, "KB", kilobytes, 0));
+  return goals;
+}
+
+function packetGoals(type: "dgram" | "seqpacket", find: Find): Goal[] {
+  const name = `sluice UnixSocket ${type}, `;
+  const sluice = best([
+    find("one-way-64", `${name}sendMany/receiveMany`),
+    find("one-way-64", `${name}send/for await`),
+  ]);
+  const label = `UnixSocket ${type} 64 B one way`;
+  const rival = (other: string, limit: readonly ["≥", number], against: string): Goal =>
+    compared(label, limit, against, sluice, find("one-way-64", other));
+  return [
+    rival(`C unix ${type}, one call a message`, ["≥", 0.7], "C one call a message"),
+    rival("unix-dgram", ["≥", 2], "unix-dgram"),
+    rival(`node-unix-socket ${type}`, ["≥", 4], "node-unix-socket"),
+    compared(
+      `UnixSocket ${type} 64 B round trip, one core`,
+      ["≤", 0.75],
+      "node:net naive",
+      find("round-trip-64-one-core", `${name}send/for await`),
+      find("round-trip-64-one-core", NAIVE),
+    ),
+  ];
+}
