@@ -4,6 +4,7 @@ import { describe } from "./describe.js";
 
 const codec: Codec<Uint8Array, Buffer> = Object.freeze({
   name: "bytes",
+  decodesToItself: true,
   encode(message: Uint8Array): Uint8Array {
     // Not instanceof: a Uint8Array of another realm is as good.
     if (!types.isUint8Array(message)) {

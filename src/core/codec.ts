@@ -7,6 +7,8 @@
 export interface Codec<Out, In = Out> {
   /** Its name, for errors and logs. */
   readonly name: string;
+  /** Whether `decode` does nothing but return the bytes: many messages then need not go through it one by one. */
+  readonly decodesToItself?: boolean;
   /** The message's bytes. Throws a `TypeError` for a value that it cannot encode. */
   encode(message: Out): Uint8Array;
   /** The message in these bytes, which belong to the caller from now on. Throws for bytes that are no message. */

@@ -26,6 +26,22 @@ export class Deque<T> {
     return element;
   }
 
+  /** Takes the first `count` elements; there must be as many. */
+  shiftMany(count: number): T[] {
+    const slots = this.#slots;
+    const head = this.#head;
+    const end = head + count;
+    let elements = slots.slice(head, end);
+    slots.fill(undefined, head, end);
+    if (end > slots.length) {
+      elements = elements.concat(slots.slice(0, end - slots.length));
+      slots.fill(undefined, 0, end - slots.length);
+    }
+    this.#head = end & (slots.length - 1);
+    this.#length -= count;
+    return elements as T[];
+  }
+
   /** The element at this place counted from the first. */
   at(index: number): T | undefined {
     return index < this.#length ? this.#slots[(this.#head + index) & (this.#slots.length - 1)] : undefined;

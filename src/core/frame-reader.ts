@@ -37,7 +37,9 @@ export class FrameReader {
       (room < LEAST_READ && this.#needed <= SLAB_SIZE && this.#slab.length <= SLAB_SIZE)
     )
       this.#renew(rest);
-    return this.#end === 0 ? this.#slab : this.#slab.subarray(this.#end);
+    const slab = this.#slab;
+    if (this.#end === 0) return slab;
+    return new BufferView(slab.buffer, slab.byteOffset + this.#end, slab.length - this.#end);
   }
 
   /** This many bytes were read into what `buffer` gave last. */

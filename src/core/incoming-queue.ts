@@ -62,6 +62,16 @@ export class IncomingQueue {
     return payload;
   }
 
+  /** Takes many messages at once, if that is all there is to them; `undefined` when they must be taken one by one. */
+  shiftMany(max: number): Buffer[] | undefined {
+    if (this.#firstError !== undefined || this.#details !== undefined) return undefined;
+    const payloads = this.#payloads.shiftMany(Math.min(max, this.#payloads.length));
+    if (this.#payloads.length === 0) this.#bytes = 0;
+    else for (const payload of payloads) this.#bytes -= payload.length;
+    this.lastDetails = undefined;
+    return payloads;
+  }
+
   /** Lets go of all messages; descriptors that came with them and that nobody took are closed. */
   clear(): void {
     for (let left = this.#details?.length ?? 0; left > 0; left--) closeHandles(this.#details?.shift());

@@ -70,8 +70,17 @@ export class Incoming<In> {
     this.#queue.push(NOTHING, { error });
   }
 
-  /** Messages were pushed. They are delivered after the native callback has returned, since a codec is the user's code. */
+  /**
+   * Messages were pushed. A codec is the user's code, which must not run in the native callback that reports them: they are delivered after it has
+   * returned. Plain bytes need no codec, and are delivered at once.
+   */
   arrived(): void {
+    if (this.#receivers.size === 0 || this.#delivering) return;
+    if (this.#codec.decodesToItself === true && this.#over === undefined) this.#deliver();
+    else this.#deliverSoon();
+  }
+
+  #deliverSoon(): void {
     if (this.#receivers.size === 0 || this.#delivering) return;
     this.#delivering = true;
     process.nextTick(() => {
@@ -83,7 +92,7 @@ export class Incoming<In> {
   /** Nothing more will come, for this reason. What was pushed is still delivered. The first reason counts. */
   over(reason: () => Error): void {
     this.#over ??= reason;
-    this.arrived();
+    this.#deliverSoon();
     if (this.#queue.length === 0) this.#hooks.drained();
   }
 
@@ -91,6 +100,11 @@ export class Incoming<In> {
   discard(): void {
     this.#queue.clear();
     this.#release();
+  }
+
+  /** Whether the source was told to stop, and not yet to go on. */
+  get holdsSource(): boolean {
+    return this.#held;
   }
 
   /** How many messages wait to be received. */
@@ -175,6 +189,13 @@ export class Incoming<In> {
   }
 
   #takeMany(max: number): In[] {
+    if (this.#codec.decodesToItself === true) {
+      const payloads = this.#queue.shiftMany(max);
+      if (payloads !== undefined) {
+        this.#release();
+        return payloads as In[];
+      }
+    }
     const messages: In[] = [this.#takeMessage()];
     while (messages.length < max && this.#queue.length > 0) {
       try {

@@ -46,20 +46,12 @@ class PacketOutlet implements Outlet {
   }
 
   placeMany(payloads: readonly Uint8Array[], start: number, end: number): number {
-    let next = start;
-    if (this.#queue.length === 0) {
-      next += this.#port.send(payloads, start, end);
-      this.accepted += next - start;
-      this.left += next - start;
-    }
-    for (
-      let payload = payloads[next];
-      next < end && payload !== undefined && !this.#isFull(payload);
-      payload = payloads[++next]
-    ) {
-      this.#enqueue(payload, false);
-    }
-    return next - start;
+    // What the port does not take stays with the caller, who waits: a copy of each in the queue would cost more than it gains.
+    if (this.#queue.length > 0) return 0;
+    const sent = this.#port.send(payloads, start, end);
+    this.accepted += sent;
+    this.left += sent;
+    return sent;
   }
 
   placeWith(payload: Uint8Array, options: SendOptions): boolean {

@@ -93,9 +93,11 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
 
   #read(count: number): boolean {
     this.#reader.filled(count);
+    this.#outlet.turned();
     const goOn = this.#cutMessages();
     this.incoming.arrived();
-    return goOn;
+    // Delivering may have made room, and then has told the stream to read on.
+    return goOn || !(this.incoming.holdsSource || this.state === "closed");
   }
 
   /** Moves whole messages from the reader to the queue, as many as there is room for. `false`: reading must stop. */

@@ -44,6 +44,7 @@ export class StreamOutlet implements Outlet {
   #bytes = 0;
   #writing: Chunk[] | undefined;
   #scheduled = false;
+  #isFirst = false;
   // How many of the messages that have left `onLeft` knows of.
   #toldLeft = 0;
   // The number of the last message that is in the queue by reference.
@@ -54,7 +55,7 @@ export class StreamOutlet implements Outlet {
    * @param framing - how messages are kept apart
    * @param limits - the bound of the queue
    * @param atomicSize - when given, each write has at most this many bytes and ends with the end of a message
-   * @param onLeft - called when messages have left other than within `place` or `placeMany`
+   * @param onLeft - called when messages have left
    */
   constructor(
     stream: ByteStream,
@@ -81,12 +82,14 @@ export class StreamOutlet implements Outlet {
     if (this.#isFull(size)) {
       // Perhaps the kernel takes something at once; else whoever waits is served when it has.
       this.#drain();
+      this.#tell();
       if (this.#isFull(size)) return "no-room";
     }
     if (payload.length > this.#copyLimit) return this.#placeLarge(payload, copy);
     if (this.#used + size > this.#slabSize) {
       this.#sealSlab();
       this.#drain();
+      if (!this.#scheduled) this.#schedule();
     }
     const slab = (this.#slab ??= this.#takeSlab());
     const start = this.#used;
@@ -97,12 +100,29 @@ export class StreamOutlet implements Outlet {
     this.#bytes += end - start;
     this.#slabMessages++;
     this.accepted++;
-    if (!this.#scheduled) this.#schedule();
+    if (!this.#scheduled) this.#leave();
     return "accepted";
+  }
+
+  /** Something else has happened since the last message: the next one is not one of many, and need not wait for others. */
+  turned(): void {
+    this.#isFirst = true;
+  }
+
+  /** The first message of a turn leaves at once, which is what a conversation wants; those that follow leave together. */
+  #leave(): void {
+    if (!this.#isFirst || this.accepted - this.left > 1) {
+      this.#schedule();
+      return;
+    }
+    this.#isFirst = false;
+    this.#drain();
+    this.#tell();
   }
 
   placeMany(payloads: readonly Uint8Array[], start: number, end: number): number {
     let next = start;
+    if (end - start > 1) this.#isFirst = false;
     for (let payload = payloads[next]; next < end && payload !== undefined; payload = payloads[++next]) {
       if (this.place(payload, false) === "no-room") break;
     }
@@ -153,7 +173,6 @@ export class StreamOutlet implements Outlet {
       if (slab !== undefined && this.#spares.length < SPARES) this.#spares.push(slab);
     }
     this.#writing = undefined;
-    if (!this.#scheduled && this.left > this.#toldLeft) this.#schedule();
   }
 
   #placeLarge(payload: Uint8Array, copy: boolean): Place {
@@ -173,6 +192,7 @@ export class StreamOutlet implements Outlet {
     this.#bytes += trailerLength;
     this.accepted++;
     this.#drain();
+    this.#tell();
     if (copy || this.accepted === this.left) return "accepted";
     this.#lastReference = this.accepted;
     return "by-reference";
@@ -197,6 +217,7 @@ export class StreamOutlet implements Outlet {
 
   readonly #leaveTogether = (): void => {
     this.#scheduled = false;
+    this.#isFirst = true;
     this.#drain();
     this.#tell();
   };

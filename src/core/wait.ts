@@ -99,6 +99,8 @@ interface List {
 
 /** Waits in the order in which they began. Any of them can leave at any time, at no cost to the others. */
 export class WaitList<W extends Rejectable> {
+  // Mostly one waits at a time, at most: then no set is touched. While `#only` is there the set is empty.
+  #only: W | undefined;
   readonly #waits = new Set<W>();
   readonly #onEmpty: (() => void) | undefined;
 
@@ -108,24 +110,36 @@ export class WaitList<W extends Rejectable> {
   }
 
   get size(): number {
-    return this.#waits.size;
+    return this.#only === undefined ? this.#waits.size : 1;
   }
 
   first(): W | undefined {
+    if (this.#only !== undefined || this.#waits.size === 0) return this.#only;
     for (const wait of this.#waits) return wait;
     return undefined;
   }
 
   append(wait: W): void {
+    if (this.#only === undefined && this.#waits.size === 0) {
+      this.#only = wait;
+      return;
+    }
+    if (this.#only !== undefined) {
+      this.#waits.add(this.#only);
+      this.#only = undefined;
+    }
     this.#waits.add(wait);
   }
 
   remove(wait: W): void {
-    if (this.#waits.delete(wait) && this.#waits.size === 0) this.#onEmpty?.();
+    if (this.#only === wait) this.#only = undefined;
+    else if (!this.#waits.delete(wait) || this.#waits.size > 0) return;
+    this.#onEmpty?.();
   }
 
   /** Rejects all, each with an error of its own. */
   rejectAll(error: () => unknown): void {
+    this.#only?.reject(error());
     for (const wait of this.#waits) wait.reject(error());
   }
 }

@@ -2,11 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Deque } from "../../src/core/deque.js";
 
-type Step = { readonly kind: "push"; readonly value: number } | { readonly kind: "shift" | "clear" };
+type Step =
+  { readonly kind: "push" | "shiftMany"; readonly value: number } | { readonly kind: "shift" | "clear" };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("push" as const), value: fc.integer() }) },
   { weight: 5, arbitrary: fc.constant<Step>({ kind: "shift" }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("shiftMany" as const), value: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "clear" }) },
 );
 
@@ -21,7 +23,10 @@ describe("Deque", () => {
             deque.push(each.value);
             model.push(each.value);
           } else if (each.kind === "shift") expect(deque.shift()).toBe(model.shift());
-          else {
+          else if (each.kind === "shiftMany") {
+            const count = Math.min(each.value, model.length);
+            expect(deque.shiftMany(count)).toEqual(model.splice(0, count));
+          } else {
             deque.clear();
             model.length = 0;
           }

@@ -45,8 +45,8 @@ export class MemoryPort implements PacketPort {
       if (other.#sink?.packet(copyOf(packet)) !== true) other.#reading = false;
       sent++;
     }
-    if (sent > 0) other.#sink?.arrived();
     if (start + sent < end) other.#owesRoom = true;
+    if (sent > 0) other.#sink?.arrived();
     return sent;
   }
 

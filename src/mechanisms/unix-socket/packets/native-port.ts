@@ -39,6 +39,8 @@ const MOST_AT_ONCE = 128;
 /** Reads of one callback, so that one busy socket leaves the event loop to the others; the poll calls again. */
 const READS_A_TURN = 4;
 const BYTES_A_TURN = 1024 * 1024;
+/** So many reads of one packet each, one after the other, make it likely that more than one is there. */
+const FULL_READS = 8;
 /** Packets that an orderly close reads and drops at most, so that a flooding peer cannot hold it up. */
 const CLOSE_ROUNDS = 64;
 
@@ -80,6 +82,10 @@ export class NativePort implements PacketPort {
   #window = MOST_AT_ONCE;
   // The size that the next message probably has.
   #expected = 0;
+  // How many packets a read asks for: asking for more than are there costs a system call that finds nothing.
+  #readAhead = 1;
+  #fullReads = 0;
+  #moreIsLikely = false;
 
   constructor(fd: number, options: PacketPortOptions, maxMessageSize: number) {
     this.#fd = fd;
@@ -246,7 +252,8 @@ export class NativePort implements PacketPort {
     for (let round = 0; round < READS_A_TURN && bytes < BYTES_A_TURN; round++) {
       const read = this.#readBatch();
       bytes += read;
-      if (read === 0 || !this.#reading || this.#ended || this.#closed) break;
+      // When in doubt the poll calls again.
+      if (read === 0 || !this.#moreIsLikely || !this.#reading || this.#ended || this.#closed) break;
     }
     if (!this.#closed) this.#sink.arrived();
   }
@@ -261,12 +268,13 @@ export class NativePort implements PacketPort {
       slab,
       memory.offset,
       scratch,
-      PACKETS_A_READ,
+      this.#readAhead,
       info,
       named ? memory.names : undefined,
       this.#isSeqpacket,
     );
     if (count < 0) return this.#readFailed(count);
+    this.#adapt(count);
     let total = 0;
     let largest = 0;
     for (let index = 0; index < count; index++) {
@@ -296,6 +304,17 @@ export class NativePort implements PacketPort {
     }
     this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);
     return total;
+  }
+
+  /** One packet a time is what a conversation has: then ask for one. More than that come in a stream of them. */
+  #adapt(count: number): void {
+    this.#moreIsLikely = count === this.#readAhead && count > 1;
+    if (count < this.#readAhead) {
+      this.#readAhead = count;
+      this.#fullReads = 0;
+    } else if (this.#readAhead > 1 || ++this.#fullReads >= FULL_READS) {
+      this.#readAhead = Math.min(this.#readAhead * 2, PACKETS_A_READ);
+    }
   }
 
   /** Returns 1 when there may be more to read all the same. */
