@@ -65,7 +65,7 @@ describe("npm start", () => {
   it(
     "shows a moving bar and colours in a terminal",
     async () => {
-      await using tour = startInTerminal({ NO_COLOR: undefined });
+      await using tour = startInTerminal({ NO_COLOR: undefined, CI: undefined, TERM: "xterm-256color" });
       const output = await outputOf(tour);
       expect(output).toContain("█");
       expect(output).toContain("\u001b[32m");

@@ -190,7 +190,7 @@ describe("UnixSocket dgram, what only engine native does", () => {
     const [path, from] = [freshPath(), freshPath()];
     await using socket = await UnixSocket.bind(path);
     await using program = python(
-      `${SOCKET}s.sendto(b'unnamed', sys.argv[1]); s.bind(sys.argv[2]); s.sendto(b'named', sys.argv[1]); sys.stdin.readline()\n`,
+      `${SOCKET}socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'unnamed', sys.argv[1]); s.bind(sys.argv[2]); s.sendto(b'named', sys.argv[1]); sys.stdin.readline()\n`,
       path,
       from,
     );
