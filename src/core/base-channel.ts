@@ -20,7 +20,7 @@ import {
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
-import type { ChannelTraits } from "./traits.js";
+import { type ChannelTraits, shareTraits } from "./traits.js";
 import { checkDuration, checkWaitOptions, describe } from "./wait.js";
 
 /** The options of a call that concern a packet, and that only some mechanisms know. */
@@ -83,7 +83,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       1,
       Number.MAX_SAFE_INTEGER,
     );
-    this.traits = Object.freeze({ ...traits, maxMessageSize: this.#maxMessageSize });
+    this.traits = shareTraits({ ...traits, maxMessageSize: this.#maxMessageSize });
     this.#codec = codec;
     this.#address = options.address;
     this.#capabilities = options.capabilities ?? [];

@@ -38,3 +38,20 @@ export interface ChannelTraits {
   /** Whether open file descriptors can travel with a message. */
   readonly passesHandles: boolean;
 }
+
+const shared = new Map<string, ChannelTraits>();
+const MOST_SHARED = 256;
+
+/**
+ * These traits, frozen, as one object for all channels that have the same. `Object.freeze` gives each object a hidden class of its own that lives until a
+ * full garbage collection: a program that opens and closes channels all day would carry megabytes of them.
+ */
+export function shareTraits(traits: ChannelTraits): ChannelTraits {
+  const key = JSON.stringify(traits);
+  const known = shared.get(key);
+  if (known !== undefined) return known;
+  if (shared.size >= MOST_SHARED) shared.clear();
+  const frozen = Object.freeze({ ...traits });
+  shared.set(key, frozen);
+  return frozen;
+}

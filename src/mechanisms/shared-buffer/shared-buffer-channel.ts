@@ -90,7 +90,7 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   constructor(port: RingPort, options: SharedBufferChannelOptions<Out, In>) {
     const traits = sharedBufferTraits(port.memory.capacity);
     super(port, { ...options, traits, connection: { credentials: options.peer } });
-    this.peer = Object.freeze(options.peer);
+    this.peer = options.peer;
     this.#port = port;
     this.#lender = new RingLender(port, this.incoming);
     port.lender = this.#lender;

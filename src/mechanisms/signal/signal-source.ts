@@ -219,7 +219,7 @@ export class SignalSource {
     const pid = this.#records[offset + SIGNAL_PID] ?? 0;
     const uid = (this.#records[offset + SIGNAL_UID] ?? 0) >>> 0;
     if (this.#lastSender?.pid !== pid || this.#lastSender.uid !== uid) {
-      this.#lastSender = Object.freeze({ pid, uid, gid: -1 });
+      this.#lastSender = { pid, uid, gid: -1 };
     }
     return this.#lastSender;
   }

@@ -44,7 +44,7 @@ export class Senders {
     const start = index * NAME_STRIDE;
     const last = this.#credentials;
     if (this.#details === undefined || last.pid !== pid || last.uid !== uid || last.gid !== gid) {
-      this.#credentials = known ? Object.freeze({ pid, uid, gid }) : NOBODY;
+      this.#credentials = known ? { pid, uid, gid } : NOBODY;
       this.#admitted =
         this.#admission === undefined ||
         (known && this.#admission.authorisation.decide(this.#credentials) !== false);
@@ -66,9 +66,8 @@ export class Senders {
     const credentials = this.#credentials;
     names.copy(this.#name, 0, start, start + length);
     this.#nameLength = length;
-    this.#details = Object.freeze(
-      length === 0 ? { credentials } : { credentials, from: names.toString("utf8", start, start + length) },
-    );
+    this.#details =
+      length === 0 ? { credentials } : { credentials, from: names.toString("utf8", start, start + length) };
   }
 
   #refuse(): void {
