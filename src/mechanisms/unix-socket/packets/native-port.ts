@@ -255,7 +255,10 @@ export class NativePort implements PacketPort {
       // When in doubt the poll calls again.
       if (read === 0 || !this.#moreIsLikely || !this.#reading || this.#ended || this.#closed) break;
     }
-    if (!this.#closed) this.#sink.arrived();
+    if (this.#closed) return;
+    this.#sink.arrived();
+    // Of the end of a datagram pair no poll tells: it is where nothing more is to be read.
+    if (this.#otherClosed !== undefined && bytes > 0) this.#readSoon();
   }
 
   /** Reads once and returns how much it was, in bytes and packets; 0: nothing more is there. */
