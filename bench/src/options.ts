@@ -24,7 +24,7 @@ export const usage: string = `npm run bench -- [options]
   --only PATTERN       only contestants whose name matches (a regular expression, case-insensitive)
   --workload PATTERN   only workloads whose whole id matches: one-way-64, one-way-.*, round-trip-64-one-core, fan-out-64, idle, start ...
   --rounds N           rounds of the interleaved run (5, quick 2); the medians over them are reported
-  --warm MS            warm-up of each run, not counted (200, quick 100; C 20)
+  --warm MS            warm-up of each run, not counted (400, quick 200; C 20)
   --measure MS         counted part of each run (120, quick 60)
   --limit SECONDS      begin no round that would end later (540, quick 52); the report says how many there were
   --document           write docs/performance.md and its charts even if the run is not a whole one
@@ -68,7 +68,7 @@ export function readOptions(args: readonly string[]): Options {
     only: pattern(values.only),
     workload: pattern(values.workload === undefined ? undefined : `^(?:${values.workload})$`),
     rounds: Math.ceil(positive("rounds", values.rounds, values.quick ? 2 : 5)),
-    warm: positive("warm", values.warm, values.quick ? 100 : 200),
+    warm: positive("warm", values.warm, values.quick ? 200 : 400),
     measure: positive("measure", values.measure, values.quick ? 60 : 120),
     limit: positive("limit", values.limit, values.quick ? 52 : 540),
     document: !values["no-document"] && (values.document ?? whole),
