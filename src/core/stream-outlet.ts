@@ -24,7 +24,7 @@ interface Chunk {
 }
 
 /**
- * The bounded queue before a byte stream. Messages accepted in one turn of the event loop leave together, at its end, or when a slab is full.
+ * The bounded queue before a byte stream. The first message of a turn of the event loop leaves at once; those after it leave together, at its end, or when a slab is full.
  */
 export class StreamOutlet implements Outlet {
   accepted = 0;

@@ -76,6 +76,23 @@ describe("StreamOutlet", () => {
     expect([outlet.accepted, outlet.left, left()]).toEqual([10, 10, 10]);
   });
 
+  it("sends the first message after a turn, or after something came, at once", async () => {
+    const { stream, outlet, left } = setUp();
+    outlet.place(Buffer.from("a"), false);
+    await nextTurn();
+    outlet.place(Buffer.from("b"), false);
+    expect(stream.writes).toHaveLength(2);
+    outlet.place(Buffer.from("c"), false);
+    expect(stream.writes).toHaveLength(2);
+    await nextTurn();
+    expect(stream.writes).toHaveLength(3);
+    outlet.place(Buffer.from("d"), false);
+    outlet.turned();
+    outlet.place(Buffer.from("e"), false);
+    expect(stream.writes).toHaveLength(5);
+    expect([outlet.accepted, outlet.left, left()]).toEqual([5, 5, 5]);
+  });
+
   it("writes every accepted message once, whole and in order, however the kernel takes them", async () => {
     const size = fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 15_000, max: 70_000 }));
     const step = fc.record({ size, copy: fc.boolean(), atOnce: fc.boolean(), turn: fc.boolean() });
