@@ -31,6 +31,8 @@ export class Outgoing {
   #whenIdle: (() => void) | undefined;
   #abandoned: (() => Error) | undefined;
   #serving = false;
+  // Calls of `sendMany` with options of the packet.
+  #ongoing = 0;
   #turn: Promise<void> | undefined;
   #messagesThisTurn = 0;
   #bytesThisTurn = 0;
@@ -47,7 +49,7 @@ export class Outgoing {
 
   /** How many calls wait for room. */
   get waiting(): number {
-    let waiting = this.#waits.size;
+    let waiting = this.#waits.size + this.#ongoing;
     for (const waits of this.#waitsTo.values()) waiting += waits.size;
     return waiting;
   }
@@ -157,8 +159,17 @@ export class Outgoing {
   }
 
   async #sendManyWith(next: () => Uint8Array | undefined, options: SendOptions): Promise<void> {
-    for (let payload = next(); payload !== undefined; payload = next())
-      await this.#sendWith(payload, options);
+    // Between two of its messages nobody stands in a list, but the channel must not be released under it.
+    this.#ongoing++;
+    try {
+      for (let payload = next(); payload !== undefined; payload = next()) {
+        if (this.#abandoned !== undefined) throw this.#abandoned();
+        await this.#sendWith(payload, options);
+      }
+    } finally {
+      this.#ongoing--;
+      this.#checkIdle();
+    }
   }
 
   #waitsFor(to: SendOptions["to"]): WaitList<SendWait> {

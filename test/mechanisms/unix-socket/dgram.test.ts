@@ -186,6 +186,30 @@ describe.each(engines)("UnixSocket dgram by engine %s", (engine) => {
 });
 
 describe("UnixSocket dgram, what only engine native does", () => {
+  it("sends all of a sendMany to an address before close releases the socket", async () => {
+    const path = freshPath();
+    await using receiver = await UnixSocket.bind(path);
+    const sender = await UnixSocket.bind(freshPath());
+    const messages = Array.from({ length: 50 }, (_, index) => Buffer.of(index));
+    const sending = sender.sendMany(messages, { to: path });
+    const closing = sender.close();
+    for (const message of messages) expect(await receiver.receive({ timeout: 10_000 })).toEqual(message);
+    await Promise.all([sending, closing]);
+  });
+
+  it("ends a sendMany to an address when the socket is destroyed under it, and sends nothing by its number", async () => {
+    const path = freshPath();
+    await using receiver = await UnixSocket.bind(path);
+    const sender = await UnixSocket.bind(freshPath());
+    const messages = function* () {
+      for (;;) yield Buffer.from("x");
+    };
+    const code = codeOf(sender.sendMany(messages(), { to: path }));
+    await receiver.receive({ timeout: 10_000 });
+    sender.destroy();
+    expect(await code).toBe("ERR_CHANNEL_CLOSED");
+  });
+
   it("tells who sent each message: its address and the kernel's credentials", async () => {
     const [path, from] = [freshPath(), freshPath()];
     await using socket = await UnixSocket.bind(path);
