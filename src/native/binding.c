@@ -41,7 +41,9 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(pipeCapacity, "f", NUMBER, pipe_capacity(FD(0)))                                                                 \
     F(setPipeCapacity, "fn", NUMBER, pipe_set_capacity(FD(0), SIZE(1)))                                                \
     F(makeFifo, "su", NUMBER, pipe_make_fifo(TEXT(0), (unsigned)a[1].number))                                          \
-    F(watchOpens, "s", DESCRIPTOR, pipe_watch_opens(TEXT(0)))                                                          \
+    F(createWatcher, "", DESCRIPTOR, pipe_watcher())                                                                   \
+    F(watchOpens, "fs", NUMBER, pipe_watch_opens(FD(0), TEXT(1)))                                                      \
+    F(unwatch, "fi", NUMBER, pipe_unwatch(FD(0), INT(1)))                                                              \
     F(socket, "i", DESCRIPTOR, socket_open(INT(0)))                                                                    \
     F(bindSocket, "fa", NUMBER, socket_bind(FD(0), BYTES(1)))                                                          \
     F(connectSocket, "fa", NUMBER, socket_connect(FD(0), BYTES(1)))                                                    \

@@ -64,7 +64,9 @@ int64_t pipe_open(int out[2], size_t capacity);
 int64_t pipe_capacity(int fd);
 int64_t pipe_set_capacity(int fd, size_t capacity);
 int64_t pipe_make_fifo(const char *path, unsigned mode);
-int64_t pipe_watch_opens(const char *path);
+int64_t pipe_watcher(void);
+int64_t pipe_watch_opens(int watcher, const char *path);
+int64_t pipe_unwatch(int watcher, int watch);
 
 // socket.c
 int64_t socket_open(int type);

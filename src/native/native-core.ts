@@ -78,6 +78,8 @@ export interface NativeCore {
    * pipe2(2): `out[0]` reads, `out[1]` writes. With a `capacity` other than 0 the kernel is asked for as many bytes (F_SETPIPE_SZ);
    * a capacity over the user's limit leaves the pipe as it is. Returns the capacity the pipe has.
    */
+  /** inotify_init1(2): a descriptor that becomes readable when something has happened to what it watches. */
+  createWatcher(): number;
   pipe(out: Int32Array, capacity: number): number;
   /** F_GETPIPE_SZ. */
   pipeCapacity(fd: number): number;
@@ -89,7 +91,9 @@ export interface NativeCore {
    * An inotify descriptor that becomes readable when somebody opens `path`. A blocking open of a FIFO is only reported
    * when it *returns*: `cat < fifo` that waits for a writer is not.
    */
-  watchOpens(path: string): number;
+  watchOpens(watcher: number, path: string): number;
+  /** inotify_rm_watch(2). */
+  unwatch(watcher: number, watch: number): number;
 
   // ---- the event loop ----------------------------------------------------------------------------------------
 

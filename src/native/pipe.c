@@ -60,12 +60,15 @@ int64_t pipe_make_fifo(const char *path, unsigned mode) {
     return result;
 }
 
-int64_t pipe_watch_opens(const char *path) {
-    int64_t fd = RESULT(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (fd < 0) return fd;
+int64_t pipe_watcher(void) {
+    return RESULT(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+}
+
+int64_t pipe_watch_opens(int watcher, const char *path) {
     // Also what ends the wait: removal and renaming.
-    int64_t watch = RESULT(inotify_add_watch((int)fd, path, IN_OPEN | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF));
-    if (watch >= 0) return fd;
-    descriptor_close((int)fd);
-    return watch;
+    return RESULT(inotify_add_watch(watcher, path, IN_OPEN | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF));
+}
+
+int64_t pipe_unwatch(int watcher, int watch) {
+    return RESULT(inotify_rm_watch(watcher, watch));
 }

@@ -232,7 +232,6 @@ test("makeFifo() leaves no descriptor open, also where it fails", () => {
   core.makeFifo(folder.file("a"), 0o666);
   core.makeFifo(folder.file("a"), 0o666);
   core.makeFifo(folder.file("missing/a"), 0o666);
-  expect(core.watchOpens(folder.file("missing"))).toBe(-ENOENT);
   expect(openDescriptors()).toBe(before);
 });
 
@@ -248,17 +247,27 @@ test("a FIFO opens for writing only while a reader is there, and never blocks", 
   expect(core.read(reader, new Uint8Array(2), 0, 2)).toBe(1);
 });
 
-test("watchOpens() becomes readable when somebody opens the path", async () => {
+test("watchOpens() makes the watcher readable when somebody opens the path, and unwatch() ends that", () => {
   using folder = new Folder();
   using fds = new Descriptors();
   const path = folder.file("fifo");
   core.makeFifo(path, 0o600);
-  const watch = fds.keep(core.watchOpens(path));
-  expect(core.drain(watch)).toBe(0);
+  const watcher = fds.keep(core.createWatcher());
+  expect(core.watchOpens(watcher, folder.file("missing"))).toBe(-ENOENT);
+  const watch = core.watchOpens(watcher, path);
+  expect(watch).toBeGreaterThan(0);
+  expect(core.watchOpens(watcher, path)).toBe(watch);
+  expect(core.drain(watcher)).toBe(0);
   closeSync(openSync(path, "r+"));
-  expect(core.drain(watch)).toBeGreaterThan(0);
+  expect(core.drain(watcher)).toBeGreaterThan(0);
+  expect(core.unwatch(watcher, watch)).toBe(0);
+  core.drain(watcher);
+  closeSync(openSync(path, "r+"));
+  expect(core.drain(watcher)).toBe(0);
+  expect(core.unwatch(watcher, watch)).toBe(-EINVAL);
+  core.watchOpens(watcher, path);
   core.unlink(path);
-  expect(core.drain(watch)).toBeGreaterThan(0);
+  expect(core.drain(watcher)).toBeGreaterThan(0);
 });
 
 test("a child process inherits no descriptor of the core", async () => {

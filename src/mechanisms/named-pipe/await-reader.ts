@@ -1,8 +1,8 @@
 import type { WaitOptions } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
 import { Wait, WaitList } from "../../core/wait.js";
-import { loadCore, Poll, READABLE } from "../../native/binding.js";
 import { tryOpenToWrite } from "./fifo.js";
+import { watchOpens } from "./open-watch.js";
 
 /**
  * A reader that opens the FIFO without blocking is told of by inotify at once. A reader that blocks in open(2), a shell's `< fifo`, is told of
@@ -19,10 +19,12 @@ const RETRY_UNWATCHED = 10;
  * @returns the descriptor; rejects with `ERR_TIMEOUT`, the reason of the signal, or why the FIFO cannot be opened
  */
 export function openWhenRead(path: string, options: WaitOptions | undefined): Promise<number> {
-  let watch: Watch | undefined;
+  let unwatch: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const wait = new Wait<number>();
   const list = new WaitList<Wait<number>>(() => {
-    watch?.close();
+    clearInterval(timer);
+    unwatch?.();
   });
   const attempt = (): void => {
     try {
@@ -37,49 +39,13 @@ export function openWhenRead(path: string, options: WaitOptions | undefined): Pr
   if (list.size === 0) return wait.promise;
   if (options?.timeout !== 0) {
     // Watched before it is tried again, so that nobody can come in between.
-    watch = new Watch(path, attempt);
+    unwatch = watchOpens(path, attempt);
+    timer = setInterval(attempt, unwatch === undefined ? RETRY_UNWATCHED : RETRY);
     attempt();
   }
   // A wait that is over has no bounds to keep, and no timer would be cleared for it.
   if (list.size > 0) wait.bound(options, () => timedOut(path, options?.timeout ?? 0));
   return wait.promise;
-}
-
-/** Calls back whenever somebody may have opened this path. */
-class Watch {
-  readonly #fd: number | undefined;
-  readonly #poll: Poll | undefined;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(path: string, callback: () => void) {
-    const fd = loadCore().watchOpens(path);
-    if (fd >= 0) {
-      this.#fd = fd;
-      this.#poll = pollOf(fd, callback);
-    }
-    this.#timer = setInterval(callback, fd < 0 ? RETRY_UNWATCHED : RETRY);
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#poll?.close();
-    if (this.#fd !== undefined) loadCore().close(this.#fd);
-  }
-}
-
-function pollOf(fd: number, callback: () => void): Poll {
-  const core = loadCore();
-  try {
-    const poll = new Poll(fd, () => {
-      core.drain(fd);
-      callback();
-    });
-    poll.set(READABLE);
-    return poll;
-  } catch (error) {
-    core.close(fd);
-    throw error;
-  }
 }
 
 function timedOut(path: string, timeout: number): ChannelError {

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, constants, openSync, closeSync, readlinkSync, readdirSync } from "node:fs";
+import { chmodSync, constants, openSync, closeSync, readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { once, setMaxListeners } from "node:events";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { NamedPipe } from "sluice";
+import { loadCore } from "../../../src/native/binding.js";
 import { compiled, startPeer, startProgram } from "../../support/child.js";
-import { codeOf, openDescriptors, useFolder } from "./support.js";
+import { codeOf, linkOf, openDescriptors, useFolder } from "./support.js";
 
 const folder = useFolder();
 const path = (): string => `${folder()}/fifo`;
@@ -78,25 +79,33 @@ describe("NamedPipe.openWriter()", () => {
   test("waits without inotify too, where the user's instances are used up", async () => {
     await NamedPipe.create(path());
     const before = openDescriptors();
-    const given = new AbortController();
-    setMaxListeners(0, given.signal);
-    // More than fs.inotify.max_user_instances, 128 by default.
-    const crowd = Array.from({ length: 200 }, () =>
-      codeOf(NamedPipe.openWriter(path(), { signal: given.signal })),
-    );
+    const core = loadCore();
+    const taken: number[] = [];
+    // The limit is fs.inotify.max_user_instances, 128 by default.
+    for (let fd = core.createWatcher(); fd >= 0; fd = core.createWatcher()) taken.push(fd);
     const opening = NamedPipe.openWriter(path());
     await using reader = await NamedPipe.openReader(path());
     await using writer = await opening;
     await writer.send(Buffer.from("found"));
     expect(String(await reader.receive())).toBe("found");
-    given.abort();
-    for (const one of await Promise.all(crowd)) {
-      if (one instanceof Error) continue;
-      await (one as AsyncDisposable)[Symbol.asyncDispose]();
-    }
     await writer.close();
     await reader.close();
+    for (const fd of taken) core.close(fd);
     expect(openDescriptors()).toBe(before);
+  });
+
+  test("waits for any number of FIFOs with one inotify instance, which is gone soon after the last of them", async () => {
+    const instances = (): number =>
+      readdirSync("/proc/self/fd").filter((fd) => linkOf(fd) === "anon_inode:inotify").length;
+    const paths = Array.from({ length: 50 }, (_, index) => `${path()}.${index}`);
+    await Promise.all(paths.map((each) => NamedPipe.create(each)));
+    await expect.poll(instances).toBe(0);
+    const waiting = paths.map((each) => NamedPipe.openWriter(each));
+    expect(instances()).toBe(1);
+    const readers = await Promise.all(paths.map((each) => NamedPipe.openReader(each)));
+    const writers = await Promise.all(waiting);
+    await Promise.all([...writers, ...readers].map((channel) => channel.close()));
+    await expect.poll(instances).toBe(0);
   });
 });
 
@@ -201,14 +210,4 @@ describe("opening a FIFO", () => {
 
 async function drain(reader: { receive(): Promise<unknown> }): Promise<never> {
   for (;;) await reader.receive();
-}
-
-function linkOf(fd: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch (error) {
-    // The descriptor with which the folder itself was listed.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }
