@@ -9,7 +9,8 @@ import type {
 } from "./channel.js";
 import type { Codec } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
-import { Incoming } from "./incoming.js";
+import { extend } from "./extend.js";
+import { Incoming, type IncomingHooks } from "./incoming.js";
 import {
   type ChannelOptions,
   checkCount,
@@ -30,14 +31,15 @@ export type Capability = "to" | "priority" | "type" | "handles";
 export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
   readonly traits: ChannelTraits;
   readonly codec: Codec<Out, In>;
-  /** Which options of `send` and `receive` the mechanism knows. */
-  readonly capabilities?: readonly Capability[] | undefined;
   /** The address that errors name. */
   readonly address?: string | undefined;
   /** What is known of every message's sender on this connection. */
   readonly connection?: PacketDetails | undefined;
 }
 
+type AnyChannel = BaseChannel<never, unknown>;
+
+const NO_CAPABILITIES: readonly Capability[] = [];
 const CAPABILITIES: readonly Capability[] = ["to", "priority", "type", "handles"];
 const WRONG_DIRECTION = {
   send: "this channel only sends",
@@ -53,12 +55,13 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   readonly traits: ChannelTraits;
   readonly closed: Promise<void>;
   protected readonly outgoing: Outgoing;
-  protected readonly incoming: Incoming<In>;
+  protected readonly incoming: Incoming<In, AnyChannel>;
 
   readonly #codec: Codec<Out, In>;
   readonly #address: string | undefined;
   readonly #capabilities: readonly Capability[];
   readonly #halfOpen: boolean;
+  readonly #connection: PacketDetails | undefined;
   readonly #maxMessageSize: number;
   #state: "open" | "closing" | "closed" = "open";
   #resolveClosed!: () => void;
@@ -74,7 +77,38 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   // Messages that were accepted and lost with the channel, once it has failed.
   #lost = 0;
 
-  constructor(options: BaseChannelOptions<Out, In>, outlet: Outlet) {
+  static readonly #hooks: IncomingHooks<AnyChannel> = {
+    resume(channel) {
+      channel.resumeIncoming();
+    },
+    toldOver(channel) {
+      channel.#closeItself();
+    },
+    drained(channel) {
+      // Later: whoever reports the end, or has just taken the last message, may still be at work with this channel.
+      if (channel.#peerGone) process.nextTick(() => channel.#closeItself());
+    },
+    iterationFailed(channel) {
+      void channel.close();
+    },
+    connectionDetails(channel) {
+      return channel.#connection;
+    },
+    error(channel, code, operation, text, cause) {
+      return channel.error(code, operation, text, cause);
+    },
+  };
+
+  /**
+   * @param options - checked here as far as the base classes use them
+   * @param outlet - where payloads go
+   * @param capabilities - which options of `send` and `receive` the mechanism knows
+   */
+  constructor(
+    options: BaseChannelOptions<Out, In>,
+    outlet: Outlet,
+    capabilities: readonly Capability[] = NO_CAPABILITIES,
+  ) {
     const { traits, codec, connection } = options;
     checkMethods("options.codec", codec, ["encode", "decode"]);
     this.#maxMessageSize = checkCount(
@@ -83,29 +117,19 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       1,
       Number.MAX_SAFE_INTEGER,
     );
-    this.traits = shareTraits({ ...traits, maxMessageSize: this.#maxMessageSize });
+    this.traits = shareTraits(
+      traits.maxMessageSize === this.#maxMessageSize
+        ? traits
+        : extend(traits, { maxMessageSize: this.#maxMessageSize }),
+    );
     this.#codec = codec;
     this.#address = options.address;
-    this.#capabilities = options.capabilities ?? [];
+    this.#capabilities = capabilities;
     this.#halfOpen = options.halfOpen ?? false;
     this.outgoing = new Outgoing(outlet, (code, operation, text) => this.error(code, operation, text));
-    this.incoming = new Incoming(resolveQueueLimits("receiveQueue", options.receiveQueue), codec, {
-      resume: () => {
-        this.resumeIncoming();
-      },
-      toldOver: () => {
-        this.#closeItself();
-      },
-      drained: () => {
-        // Later: whoever reports the end, or has just taken the last message, may still be at work with this channel.
-        if (this.#peerGone) process.nextTick(() => this.#closeItself());
-      },
-      iterationFailed: () => {
-        void this.close();
-      },
-      connectionDetails: () => connection,
-      error: (code, operation, text, cause) => this.error(code, operation, text, cause),
-    });
+    this.#connection = connection;
+    const receiveQueue = resolveQueueLimits("receiveQueue", options.receiveQueue);
+    this.incoming = new Incoming(receiveQueue, codec, this, BaseChannel.#hooks);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });

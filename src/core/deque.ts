@@ -1,6 +1,9 @@
+/** How many slots the first element brings. */
+const FIRST_SLOTS = 16;
+
 /** A first-in first-out queue in a ring of slots that grows by doubling: no shifting of elements, no allocation while it does not grow. */
 export class Deque<T> {
-  #slots: (T | undefined)[] = new Array<T | undefined>(16);
+  #slots: (T | undefined)[] = [];
   #head = 0;
   #length = 0;
 
@@ -49,13 +52,13 @@ export class Deque<T> {
 
   /** Lets go of all elements and of the memory. */
   clear(): void {
-    this.#slots = new Array<T | undefined>(16);
+    this.#slots = [];
     this.#head = 0;
     this.#length = 0;
   }
 
   #grow(): void {
-    const slots = new Array<T | undefined>(this.#slots.length * 2);
+    const slots = new Array<T | undefined>(Math.max(this.#slots.length * 2, FIRST_SLOTS));
     for (let index = 0; index < this.#length; index++) slots[index] = this.at(index);
     this.#slots = slots;
     this.#head = 0;

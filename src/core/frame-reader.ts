@@ -3,6 +3,7 @@ import { BufferView } from "./view.js";
 
 /** The memory that a stream is read into, and that small messages share. */
 const SLAB_SIZE = 64 * 1024;
+const NOTHING: Buffer = Buffer.alloc(0);
 /** With less room than this behind the bytes read, a new slab is begun: tiny reads cost more than the memory. */
 const LEAST_READ = 4 * 1024;
 
@@ -13,7 +14,7 @@ const LEAST_READ = 4 * 1024;
  */
 export class FrameReader {
   readonly #decoder: FrameDecoder;
-  #slab: Buffer = Buffer.alloc(0);
+  #slab = NOTHING;
   #start = 0;
   #end = 0;
   // Whether a message was cut from this slab; if not, it may be filled again from its beginning.
@@ -72,7 +73,7 @@ export class FrameReader {
   /** Lets go of what was read. */
   clear(): void {
     this.#start = this.#end = this.#needed = 0;
-    this.#slab = Buffer.alloc(0);
+    this.#slab = NOTHING;
     this.#shared = false;
   }
 

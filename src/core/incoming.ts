@@ -21,34 +21,44 @@ class ReceiveWait extends Wait<unknown> {
   }
 }
 
-/** What the receiving half needs of its channel. */
-export interface IncomingHooks {
+/**
+ * What the receiving half needs of its channel. One table serves all channels, and each function is told which channel it is about: functions of each
+ * channel's own would be half of the memory that an idle channel takes.
+ */
+export interface IncomingHooks<Owner> {
   /** There is room again after `hasRoom` said no. */
-  resume(): void;
+  resume(owner: Owner): void;
   /** Somebody was told that nothing more comes. */
-  toldOver(): void;
+  toldOver(owner: Owner): void;
   /** Nothing more comes, and nothing is left to be received. */
-  drained(): void;
+  drained(owner: Owner): void;
   /** An iteration was told that a message is unusable. */
-  iterationFailed(): void;
+  iterationFailed(owner: Owner): void;
   /** What is known of every message's sender on this connection. */
-  connectionDetails(): PacketDetails | undefined;
-  error(code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
+  connectionDetails(owner: Owner): PacketDetails | undefined;
+  error(owner: Owner, code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
 }
 
 /** The receiving half of a channel: the bounded queue, who waits for messages and in which order, and why nothing more will come. */
-export class Incoming<In> {
+export class Incoming<In, Owner = unknown> {
   readonly #queue: IncomingQueue;
   readonly #codec: Codec<never, In>;
-  readonly #hooks: IncomingHooks;
+  readonly #owner: Owner;
+  readonly #hooks: IncomingHooks<Owner>;
   readonly #receivers = new WaitList<ReceiveWait>();
   #over: (() => Error) | undefined;
   #delivering = false;
   #held = false;
 
-  constructor(limits: ResolvedQueueLimits, codec: Codec<never, In>, hooks: IncomingHooks) {
+  constructor(
+    limits: ResolvedQueueLimits,
+    codec: Codec<never, In>,
+    owner: Owner,
+    hooks: IncomingHooks<Owner>,
+  ) {
     this.#queue = new IncomingQueue(limits);
     this.#codec = codec;
+    this.#owner = owner;
     this.#hooks = hooks;
   }
 
@@ -93,7 +103,7 @@ export class Incoming<In> {
   over(reason: () => Error): void {
     this.#over ??= reason;
     this.#deliverSoon();
-    if (this.#queue.length === 0) this.#hooks.drained();
+    if (this.#queue.length === 0) this.#hooks.drained(this.#owner);
   }
 
   /** Lets go of all that was pushed, and lets the source run on. */
@@ -135,7 +145,12 @@ export class Incoming<In> {
     wait.join(this.#receivers);
     if (options !== undefined) {
       wait.bound(options, () =>
-        this.#hooks.error("ERR_TIMEOUT", operation, `nothing came within ${options.timeout ?? 0} ms`),
+        this.#hooks.error(
+          this.#owner,
+          "ERR_TIMEOUT",
+          operation,
+          `nothing came within ${options.timeout ?? 0} ms`,
+        ),
       );
     }
     return wait.promise;
@@ -145,7 +160,7 @@ export class Incoming<In> {
     if (this.#mayTake()) return this.#takeMessage();
     if (this.#over === undefined) return undefined;
     const error = this.#over();
-    this.#hooks.toldOver();
+    this.#hooks.toldOver(this.#owner);
     throw error;
   }
 
@@ -183,7 +198,7 @@ export class Incoming<In> {
     try {
       return { value: this.#takeMessage(), done: false };
     } catch (error) {
-      this.#hooks.iterationFailed();
+      this.#hooks.iterationFailed(this.#owner);
       throw error;
     }
   }
@@ -215,7 +230,8 @@ export class Incoming<In> {
     this.#release();
     if (details?.error !== undefined) throw details.error as Error;
     try {
-      return { ...this.#hooks.connectionDetails(), ...details, message: this.#decode(payload) };
+      const envelope = { message: this.#decode(payload) };
+      return Object.assign(envelope, this.#hooks.connectionDetails(this.#owner), details);
     } catch (error) {
       closeHandles(details);
       throw error;
@@ -224,10 +240,10 @@ export class Incoming<In> {
 
   /** Lets the source run on. Only at half the limits, so that a full queue does not stop and start it at each message. */
   #release(): void {
-    if (this.#over !== undefined && this.#queue.length === 0) this.#hooks.drained();
+    if (this.#over !== undefined && this.#queue.length === 0) this.#hooks.drained(this.#owner);
     if (!this.#held || !this.#queue.isHalfEmpty()) return;
     this.#held = false;
-    this.#hooks.resume();
+    this.#hooks.resume(this.#owner);
   }
 
   #decode(payload: Buffer): In {
@@ -237,6 +253,7 @@ export class Incoming<In> {
       if (error instanceof ChannelError) throw error;
       const text = error instanceof Error ? error.message : String(error);
       throw this.#hooks.error(
+        this.#owner,
         "ERR_INVALID_MESSAGE",
         "receive",
         `${payload.length} bytes are no message of the codec ${this.#codec.name}: ${text}`,
@@ -266,7 +283,7 @@ export class Incoming<In> {
   /** An iteration ends quietly at the end and when this side closes; everybody else is told. */
   #tellOver(reason: () => Error, kind: Kind): Promise<unknown> {
     const error = reason();
-    this.#hooks.toldOver();
+    this.#hooks.toldOver(this.#owner);
     const quiet =
       error instanceof ChannelError &&
       (error.code === "ERR_END_OF_CHANNEL" || error.code === "ERR_CHANNEL_CLOSED");

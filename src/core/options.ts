@@ -38,24 +38,24 @@ export interface ResolvedQueueLimits {
   readonly messages: number;
 }
 
-const DEFAULT_QUEUE_BYTES = 1024 * 1024;
-const DEFAULT_QUEUE_MESSAGES = 16_384;
+const DEFAULT_QUEUE_LIMITS: ResolvedQueueLimits = { bytes: 1024 * 1024, messages: 16_384 };
 
 /** Checks and completes queue limits. */
 export function resolveQueueLimits(name: string, limits: QueueLimits | undefined): ResolvedQueueLimits {
-  if (limits !== undefined && (limits === null || typeof limits !== "object")) {
+  if (limits === undefined) return DEFAULT_QUEUE_LIMITS;
+  if (limits === null || typeof limits !== "object") {
     throw new TypeError(`options.${name} must be { bytes?, messages? }, received ${describe(limits)}`);
   }
   return {
     bytes: checkCount(
       `options.${name}.bytes`,
-      limits?.bytes ?? DEFAULT_QUEUE_BYTES,
+      limits.bytes ?? DEFAULT_QUEUE_LIMITS.bytes,
       1,
       Number.MAX_SAFE_INTEGER,
     ),
     messages: checkCount(
       `options.${name}.messages`,
-      limits?.messages ?? DEFAULT_QUEUE_MESSAGES,
+      limits.messages ?? DEFAULT_QUEUE_LIMITS.messages,
       1,
       Number.MAX_SAFE_INTEGER,
     ),

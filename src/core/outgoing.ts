@@ -22,11 +22,9 @@ type MakeError = (code: ErrorCode, operation: string, text: string) => ChannelEr
 export class Outgoing {
   readonly #outlet: Outlet;
   readonly #error: MakeError;
-  readonly #waits = new WaitList<SendWait>(() => {
-    this.#checkIdle();
-  });
+  readonly #waits: WaitList<SendWait>;
   // Messages to different receivers do not wait for one another: one that does not read must not stop the rest.
-  readonly #waitsTo = new Map<string, WaitList<SendWait>>();
+  #waitsTo: Map<string, WaitList<SendWait>> | undefined;
   readonly #departures = new WaitList<SendWait>();
   #whenIdle: (() => void) | undefined;
   #abandoned: (() => Error) | undefined;
@@ -40,6 +38,9 @@ export class Outgoing {
   constructor(outlet: Outlet, error: MakeError) {
     this.#outlet = outlet;
     this.#error = error;
+    this.#waits = new WaitList(() => {
+      this.#checkIdle();
+    });
   }
 
   /** How many accepted messages have not left. */
@@ -50,7 +51,7 @@ export class Outgoing {
   /** How many calls wait for room. */
   get waiting(): number {
     let waiting = this.#waits.size + this.#ongoing;
-    for (const waits of this.#waitsTo.values()) waiting += waits.size;
+    if (this.#waitsTo !== undefined) for (const waits of this.#waitsTo.values()) waiting += waits.size;
     return waiting;
   }
 
@@ -108,7 +109,7 @@ export class Outgoing {
   /** There may be room again, for this destination or on the connection. The waits are served after the native callback has returned. */
   roomAvailable(to?: string): void {
     if (to !== undefined) {
-      const waits = this.#waitsTo.get(to);
+      const waits = this.#waitsTo?.get(to);
       if (waits !== undefined) process.nextTick(() => this.#serve(waits));
       return;
     }
@@ -143,7 +144,7 @@ export class Outgoing {
     this.#abandoned = reason;
     this.#whenIdle = undefined;
     this.#waits.rejectAll(reason);
-    for (const waits of this.#waitsTo.values()) waits.rejectAll(reason);
+    if (this.#waitsTo !== undefined) for (const waits of this.#waitsTo.values()) waits.rejectAll(reason);
     this.#departures.rejectAll(reason);
   }
 
@@ -175,10 +176,10 @@ export class Outgoing {
   #waitsFor(to: SendOptions["to"]): WaitList<SendWait> {
     if (to === undefined) return this.#waits;
     const key = laneOf(to);
-    const known = this.#waitsTo.get(key);
+    const known = this.#waitsTo?.get(key);
     if (known !== undefined) return known;
     return new WaitList<SendWait>(() => {
-      this.#waitsTo.delete(key);
+      this.#waitsTo?.delete(key);
       this.#checkIdle();
     });
   }
@@ -238,7 +239,7 @@ export class Outgoing {
     options: SendOptions | undefined,
     operation: string,
   ): Promise<void> {
-    if (options?.to !== undefined) this.#waitsTo.set(laneOf(options.to), waits);
+    if (options?.to !== undefined) (this.#waitsTo ??= new Map()).set(laneOf(options.to), waits);
     if (this.#abandoned !== undefined) {
       wait.reject(this.#abandoned());
       return wait.promise;

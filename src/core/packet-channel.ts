@@ -111,10 +111,10 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
 
   constructor(port: PacketPort, options: BaseChannelOptions<Out, In>) {
     const outlet = new PacketOutlet(port, resolveQueueLimits("sendQueue", options.sendQueue));
-    super({ ...options, capabilities: port.capabilities ?? [] }, outlet);
+    super(options, outlet, port.capabilities);
     this.port = port;
     this.#outlet = outlet;
-    port.start(this.#sink());
+    port.start(new PacketChannel.#Sink(this));
     if (this.traits.direction !== "send") port.resume();
   }
 
@@ -147,29 +147,42 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
     this.port.setRef(alive);
   }
 
-  #sink(): PacketSink {
-    return {
-      packet: (bytes, details) => this.#packet(bytes, details),
-      arrived: () => {
-        this.incoming.arrived();
-      },
-      writable: (to) => {
-        this.#writable(to);
-      },
-      ended: (gone) => {
-        this.ended(gone);
-      },
-      spoiled: (error) => {
-        this.incoming.pushError(error);
-      },
-      fail: (error) => {
-        this.broken(error);
-      },
-      released: () => {
-        this.released();
-      },
-    };
-  }
+  /** What the port tells of. A class, because functions of each channel's own would cost every one of them half a kilobyte. */
+  static readonly #Sink = class implements PacketSink {
+    readonly #channel: PacketChannel<never, unknown>;
+
+    constructor(channel: PacketChannel<never, unknown>) {
+      this.#channel = channel;
+    }
+
+    packet(bytes: Buffer, details?: PacketDetails): boolean {
+      return this.#channel.#packet(bytes, details);
+    }
+
+    arrived(): void {
+      this.#channel.incoming.arrived();
+    }
+
+    writable(to?: string): void {
+      this.#channel.#writable(to);
+    }
+
+    ended(gone: boolean): void {
+      this.#channel.ended(gone);
+    }
+
+    spoiled(error: ChannelError): void {
+      this.#channel.incoming.pushError(error);
+    }
+
+    fail(error: ChannelError): void {
+      this.#channel.broken(error);
+    }
+
+    released(): void {
+      this.#channel.released();
+    }
+  };
 
   #packet(bytes: Buffer, details: PacketDetails | undefined): boolean {
     if (this.discardsIncoming) {

@@ -2,6 +2,7 @@ import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
 import type { ByteSink, ByteStream } from "./byte-stream.js";
 import { FrameError, type Framing } from "./codec.js";
 import type { ChannelError } from "./errors.js";
+import { extend } from "./extend.js";
 import { FrameReader } from "./frame-reader.js";
 import { checkMethods, resolveQueueLimits } from "./options.js";
 import { StreamOutlet } from "./stream-outlet.js";
@@ -40,15 +41,15 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
       options.maxMessageSize ?? options.traits.maxMessageSize,
       framing.maxPayload ?? Infinity,
     );
-    super(
-      { ...options, maxMessageSize, traits: { ...options.traits, boundaries: framing.boundaries } },
-      outlet,
-    );
+    const { boundaries } = framing;
+    const traits =
+      boundaries === options.traits.boundaries ? options.traits : extend(options.traits, { boundaries });
+    super(extend(options, { maxMessageSize, traits }), outlet);
     this.#stream = stream;
     this.#framing = framing;
     this.#outlet = outlet;
     this.#reader = new FrameReader(framing.createDecoder(this.traits.maxMessageSize));
-    stream.start(this.#sink());
+    stream.start(new StreamChannel.#Sink(this));
     if (this.traits.direction !== "send") stream.resume();
   }
 
@@ -69,27 +70,42 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
     this.#stream.setRef(alive);
   }
 
-  #sink(): ByteSink {
-    return {
-      buffer: () => this.#reader.buffer(),
-      read: (count) => this.#read(count),
-      wrote: () => {
-        this.#outlet.wrote();
-      },
-      ended: (gone) => {
-        this.#endPending = true;
-        this.#peerGone = gone;
-        this.#cutMessages();
-        this.incoming.arrived();
-      },
-      fail: (error) => {
-        this.broken(error);
-      },
-      released: () => {
-        this.released();
-      },
-    };
-  }
+  /** What the stream tells of. A class, because functions of each channel's own would cost every one of them half a kilobyte. */
+  static readonly #Sink = class implements ByteSink {
+    readonly #channel: StreamChannel<never, unknown>;
+
+    constructor(channel: StreamChannel<never, unknown>) {
+      this.#channel = channel;
+    }
+
+    buffer(): Uint8Array {
+      return this.#channel.#reader.buffer();
+    }
+
+    read(count: number): boolean {
+      return this.#channel.#read(count);
+    }
+
+    wrote(): void {
+      this.#channel.#outlet.wrote();
+    }
+
+    ended(gone: boolean): void {
+      const channel = this.#channel;
+      channel.#endPending = true;
+      channel.#peerGone = gone;
+      channel.#cutMessages();
+      channel.incoming.arrived();
+    }
+
+    fail(error: ChannelError): void {
+      this.#channel.broken(error);
+    }
+
+    released(): void {
+      this.#channel.released();
+    }
+  };
 
   #read(count: number): boolean {
     this.#reader.filled(count);

@@ -47,6 +47,8 @@ const MOST_SHARED = 256;
  * full garbage collection: a program that opens and closes channels all day would carry megabytes of them.
  */
 export function shareTraits(traits: ChannelTraits): ChannelTraits {
+  // What is frozen was shared before: a mechanism's constant, or what a mechanism has remembered.
+  if (Object.isFrozen(traits)) return traits;
   const key = JSON.stringify(traits);
   const known = shared.get(key);
   if (known !== undefined) return known;

@@ -99,9 +99,9 @@ interface List {
 
 /** Waits in the order in which they began. Any of them can leave at any time, at no cost to the others. */
 export class WaitList<W extends Rejectable> {
-  // Mostly one waits at a time, at most: then no set is touched. While `#only` is there the set is empty.
+  // Mostly one waits at a time, at most: then no set is made or touched. While `#only` is there the set is empty.
   #only: W | undefined;
-  readonly #waits = new Set<W>();
+  #waits: Set<W> | undefined;
   readonly #onEmpty: (() => void) | undefined;
 
   /** @param onEmpty - called when the last wait has left */
@@ -110,20 +110,21 @@ export class WaitList<W extends Rejectable> {
   }
 
   get size(): number {
-    return this.#only === undefined ? this.#waits.size : 1;
+    return this.#only === undefined ? (this.#waits?.size ?? 0) : 1;
   }
 
   first(): W | undefined {
-    if (this.#only !== undefined || this.#waits.size === 0) return this.#only;
+    if (this.#only !== undefined || this.#waits === undefined || this.#waits.size === 0) return this.#only;
     for (const wait of this.#waits) return wait;
     return undefined;
   }
 
   append(wait: W): void {
-    if (this.#only === undefined && this.#waits.size === 0) {
+    if (this.size === 0) {
       this.#only = wait;
       return;
     }
+    this.#waits ??= new Set();
     if (this.#only !== undefined) {
       this.#waits.add(this.#only);
       this.#only = undefined;
@@ -133,14 +134,14 @@ export class WaitList<W extends Rejectable> {
 
   remove(wait: W): void {
     if (this.#only === wait) this.#only = undefined;
-    else if (!this.#waits.delete(wait) || this.#waits.size > 0) return;
+    else if (this.#waits?.delete(wait) !== true || this.#waits.size > 0) return;
     this.#onEmpty?.();
   }
 
   /** Rejects all, each with an error of its own. */
   rejectAll(error: () => unknown): void {
     this.#only?.reject(error());
-    for (const wait of this.#waits) wait.reject(error());
+    for (const wait of this.#waits ?? []) wait.reject(error());
   }
 }
 

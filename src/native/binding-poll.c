@@ -5,19 +5,49 @@
 
 #include <stdlib.h>
 
-static const napi_type_tag handle_tag = {0x2b7f60c4e9d1483a, 0x93a5d80e1f6cb742};
-
-// Two hold it: the JavaScript object and the uv handle.
 struct handle {
     struct poll poll; // first: poll_close and the callbacks are given its address
     struct state *state;
     struct handle *next, **link;
-    napi_ref callback; // strong while open, so that an open Poll is not collected
-    int holders;
+    napi_ref callback; // NULL once closed
+    uint32_t slot;
 };
 
-static void handle_leave(struct handle *handle) {
-    if (--handle->holders == 0) free(handle);
+// JavaScript knows a Poll by a number: its slot in a table, and the generation of that slot, so that the number of a closed Poll is not taken for
+// the next one in its slot. An object that wraps the handle would survive every minor garbage collection, which takes weak references for strong ones.
+enum { SLOT_BITS = 24, MOST_POLLS = 1 << SLOT_BITS, GENERATIONS = 128, FIRST_ROOM = 64, NO_SLOT = UINT32_MAX };
+
+static bool slot_make_room(struct state *state) {
+    if (state->polls_used < state->poll_room) return true;
+    uint32_t room = state->poll_room == 0 ? FIRST_ROOM : state->poll_room * 2;
+    if (room > MOST_POLLS) return false;
+    struct poll_slot *grown = realloc(state->polls, room * sizeof *grown);
+    if (grown == NULL) return false;
+    state->polls = grown;
+    state->poll_room = room;
+    return true;
+}
+
+static uint32_t slot_take(struct state *state, struct handle *handle) {
+    uint32_t slot;
+    if (state->first_free != 0) {
+        slot = state->first_free - 1;
+        state->first_free = state->polls[slot].next_free;
+    } else {
+        if (!slot_make_room(state)) return NO_SLOT;
+        slot = state->polls_used++;
+        state->polls[slot].generation = 0;
+    }
+    state->polls[slot].handle = handle;
+    return slot;
+}
+
+static void slot_leave(struct state *state, uint32_t slot) {
+    struct poll_slot *left = &state->polls[slot];
+    left->handle = NULL;
+    left->generation = (left->generation + 1) % GENERATIONS;
+    left->next_free = state->first_free;
+    state->first_free = slot + 1;
 }
 
 static void on_notify(struct poll *poll, int status, int events) {
@@ -50,7 +80,7 @@ static void on_released(struct poll *poll) {
         napi_remove_async_cleanup_hook(state->cleanup);
         state->cleanup = NULL;
     }
-    handle_leave(handle);
+    free(handle);
     state_leave(state);
 }
 
@@ -58,12 +88,8 @@ static void handle_close(struct handle *handle) {
     if (handle->callback == NULL) return;
     napi_delete_reference(handle->state->env, handle->callback);
     handle->callback = NULL;
+    slot_leave(handle->state, handle->slot);
     poll_close(&handle->poll);
-}
-
-static void on_handle_collected(napi_env env, void *data, void *hint) {
-    (void)env, (void)hint;
-    handle_leave(data);
 }
 
 // The loop of a worker must be empty when it ends, or the process aborts; so the end waits here for the uv handles to close.
@@ -90,9 +116,8 @@ napi_value poll_open_handle(struct state *state, struct call *call) {
     }
     struct handle *handle = calloc(1, sizeof *handle);
     if (handle == NULL) return number_of(env, -ENOMEM);
-    napi_value object;
-    if (napi_create_object(env, &object) != napi_ok ||
-        napi_create_reference(env, call->values[1], 1, &handle->callback) != napi_ok) {
+    handle->slot = slot_take(state, handle);
+    if (handle->slot == NO_SLOT) {
         free(handle);
         return number_of(env, -ENOMEM);
     }
@@ -101,36 +126,36 @@ napi_value poll_open_handle(struct state *state, struct call *call) {
     handle->state = state;
     int result = poll_open(loop, &handle->poll, (int)call->arguments[0].number);
     if (result < 0) {
-        napi_delete_reference(env, handle->callback);
+        slot_leave(state, handle->slot);
         free(handle);
         return number_of(env, result);
     }
-    handle->holders = 1;
     handle->next = state->handles;
     handle->link = &state->handles;
     if (handle->next != NULL) handle->next->link = &handle->next;
     state->handles = handle;
     state->holders++;
-    if (napi_wrap(env, object, handle, on_handle_collected, NULL, NULL) != napi_ok) {
-        handle_close(handle);
+    if (napi_create_reference(env, call->values[1], 1, &handle->callback) != napi_ok) {
+        slot_leave(state, handle->slot);
+        poll_close(&handle->poll);
         return number_of(env, -ENOMEM);
     }
-    handle->holders++;
-    napi_type_tag_object(env, object, &handle_tag);
-    return object;
+    return number_of(env, (int64_t)state->polls[handle->slot].generation << SLOT_BITS | handle->slot);
 }
 
-static struct handle *take_handle(struct call *call) {
-    struct handle *handle = take_tagged(call, 0, &handle_tag, "what pollOpen has returned");
-    if (handle == NULL) return NULL;
-    if (handle->callback != NULL) return handle;
-    refuse(call, 0, "a poll that is open", false);
+static struct handle *take_handle(struct state *state, struct call *call) {
+    int64_t number = call->arguments[0].number;
+    uint32_t slot = (uint32_t)(number & (MOST_POLLS - 1));
+    if (number >= 0 && slot < state->polls_used) {
+        const struct poll_slot *found = &state->polls[slot];
+        if (found->handle != NULL && found->generation == (uint64_t)number >> SLOT_BITS) return found->handle;
+    }
+    refuse(call, 0, "the number of a poll that is open", true);
     return NULL;
 }
 
 napi_value poll_set_handle(struct state *state, struct call *call) {
-    (void)state;
-    struct handle *handle = take_handle(call);
+    struct handle *handle = take_handle(state, call);
     if (handle == NULL) return NULL;
     int64_t events = call->arguments[1].number;
     if ((events & ~(int64_t)(UV_READABLE | UV_WRITABLE | UV_DISCONNECT)) != 0) {
@@ -140,16 +165,14 @@ napi_value poll_set_handle(struct state *state, struct call *call) {
 }
 
 napi_value poll_reference_handle(struct state *state, struct call *call) {
-    (void)state;
-    struct handle *handle = take_handle(call);
+    struct handle *handle = take_handle(state, call);
     if (handle == NULL) return NULL;
     poll_reference(&handle->poll, call->arguments[1].number != 0);
     return number_of(call->env, 0);
 }
 
 napi_value poll_close_handle(struct state *state, struct call *call) {
-    (void)state;
-    struct handle *handle = take_handle(call);
+    struct handle *handle = take_handle(state, call);
     if (handle == NULL) return NULL;
     handle_close(handle);
     return number_of(call->env, 0);

@@ -106,7 +106,9 @@ struct bound {
 };
 
 void state_leave(struct state *state) {
-    if (--state->holders == 0) free(state);
+    if (--state->holders > 0) return;
+    free(state->polls);
+    free(state);
 }
 
 int64_t state_own(struct state *state, int64_t fd) {
@@ -155,9 +157,9 @@ static const struct function functions[] = {
     {"mapRing", "fnnb", NUMBER, NULL, map_ring},
     {"unmapMemory", "-", NUMBER, NULL, unmap_memory},
     {"pollOpen", "f-", NUMBER, NULL, poll_open_handle},
-    {"pollSet", "-i", NUMBER, NULL, poll_set_handle},
-    {"pollReference", "-b", NUMBER, NULL, poll_reference_handle},
-    {"pollClose", "-", NUMBER, NULL, poll_close_handle},
+    {"pollSet", "ni", NUMBER, NULL, poll_set_handle},
+    {"pollReference", "nb", NUMBER, NULL, poll_reference_handle},
+    {"pollClose", "n", NUMBER, NULL, poll_close_handle},
 };
 enum { FUNCTION_COUNT = sizeof functions / sizeof functions[0] };
 

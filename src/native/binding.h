@@ -9,10 +9,20 @@
 
 // ---- what belongs to one thread of JavaScript -----------------------------------------------------------------------
 
+// What the numbers that pollOpen gives out stand for. See binding-poll.c.
+struct poll_slot {
+    struct handle *handle; // NULL: free
+    uint32_t next_free; // slot + 1; 0: none
+    uint32_t generation;
+};
+
 struct state {
     napi_env env;
     struct owned owned;
     struct handle *handles; // Polls whose uv handle is not yet released
+    struct poll_slot *polls;
+    uint32_t poll_room, polls_used;
+    uint32_t first_free; // slot + 1; 0: none
     napi_async_cleanup_hook_handle cleanup;
     bool ending;
     int holders; // the environment, and each uv handle: the last to leave frees

@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 import { ChannelError, unsupported } from "../core/errors.js";
 import { fromErrno } from "./errors.js";
 import { EEXIST, EPERM } from "./constants.js";
-import type { NativeCore, NativePoll } from "./native-core.js";
+import type { NativeCore } from "./native-core.js";
 
 export * from "./constants.js";
 export { fromErrno, type ErrnoDetails } from "./errors.js";
-export type { NativeCore, NativePoll, SocketName } from "./native-core.js";
+export type { NativeCore, SocketName } from "./native-core.js";
 
 let loaded: NativeCore | undefined;
 // A failure is remembered too: looking for files again on each call would be slow, and the answer cannot change.
@@ -99,7 +99,7 @@ function missing(reason: string, path: string | undefined, cause: unknown): Chan
 export class Poll {
   readonly #core: NativeCore;
   readonly #fd: number;
-  #handle: NativePoll | undefined;
+  #handle: number | undefined;
 
   /**
    * @param fd - a descriptor that epoll takes (sockets, pipes, eventfd, inotify, pidfd); it is made non-blocking
@@ -116,7 +116,7 @@ export class Poll {
     this.#core = loadCore();
     this.#fd = fd;
     const handle = this.#core.pollOpen(fd, callback);
-    if (typeof handle === "number") throw this.#error(handle);
+    if (handle < 0) throw this.#error(handle);
     this.#handle = handle;
   }
 

@@ -57,9 +57,13 @@ export function codeOf(result: number, operation: string): ErrorCode {
   return codes.get(number) ?? "ERR_SYSTEM";
 }
 
+// Node makes a new map of all errors at each call.
+let names: ReturnType<typeof getSystemErrorMap> | undefined;
+
 /** The name and the meaning of an errno: `["EPIPE", "broken pipe"]`. */
 export function describeErrno(result: number): readonly [name: string, meaning: string] {
-  return getSystemErrorMap().get(-Math.abs(result)) ?? [`errno ${Math.abs(result)}`, "unknown system error"];
+  names ??= getSystemErrorMap();
+  return names.get(-Math.abs(result)) ?? [`errno ${Math.abs(result)}`, "unknown system error"];
 }
 
 /**

@@ -1,10 +1,3 @@
-/**
- * A descriptor that a Poll watches, as the addon keeps it. Opaque: only functions of the core take it.
- */
-export interface NativePoll {
-  readonly nativePoll: unique symbol;
-}
-
 /** Raw bytes of an AF_UNIX name: a path without NUL, or an abstract name whose first byte is 0. See unix(7). */
 export type SocketName = Uint8Array;
 
@@ -78,8 +71,6 @@ export interface NativeCore {
    * pipe2(2): `out[0]` reads, `out[1]` writes. With a `capacity` other than 0 the kernel is asked for as many bytes (F_SETPIPE_SZ);
    * a capacity over the user's limit leaves the pipe as it is. Returns the capacity the pipe has.
    */
-  /** inotify_init1(2): a descriptor that becomes readable when something has happened to what it watches. */
-  createWatcher(): number;
   pipe(out: Int32Array, capacity: number): number;
   /** F_GETPIPE_SZ. */
   pipeCapacity(fd: number): number;
@@ -87,9 +78,11 @@ export interface NativeCore {
   setPipeCapacity(fd: number, capacity: number): number;
   /** mkfifo(3) with exactly this mode, whatever the umask; never wider, not for a moment. */
   makeFifo(path: string, mode: number): number;
+  /** inotify_init1(2): a descriptor that becomes readable when something has happened to what it watches. */
+  createWatcher(): number;
   /**
-   * An inotify descriptor that becomes readable when somebody opens `path`. A blocking open of a FIFO is only reported
-   * when it *returns*: `cat < fifo` that waits for a writer is not.
+   * inotify_add_watch(2): has the watcher tell when somebody opens, changes, moves or removes `path`. A blocking open of a FIFO is only
+   * reported when it *returns*: `cat < fifo` that waits for a writer is not. Returns the number of the watch, which is one for each file.
    */
   watchOpens(watcher: number, path: string): number;
   /** inotify_rm_watch(2). */
@@ -97,11 +90,11 @@ export interface NativeCore {
 
   // ---- the event loop ----------------------------------------------------------------------------------------
 
-  /** uv_poll_init_socket; use class {@link Poll}. Returns a negative errno when libuv refuses. */
-  pollOpen(fd: number, callback: (status: number, events: number) => void): NativePoll | number;
-  pollSet(poll: NativePoll, events: number): number;
-  pollReference(poll: NativePoll, keepsAlive: boolean): number;
-  pollClose(poll: NativePoll): number;
+  /** uv_poll_init_socket; use class {@link Poll}. Returns a number that stands for the poll until it is closed, or a negative errno when libuv refuses. */
+  pollOpen(fd: number, callback: (status: number, events: number) => void): number;
+  pollSet(poll: number, events: number): number;
+  pollReference(poll: number, keepsAlive: boolean): number;
+  pollClose(poll: number): number;
 
   // ---- Unix sockets ------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ const samples: Record<string, { good: unknown; bad: unknown[] }> = {
   optionalName: { good: undefined, bad: [null, "text", new Uint8Array(0), new Uint8Array(200)] },
   optionalBytes: { good: undefined, bad: [null, "text", [1], new Int32Array(4)] },
   function: { good: () => undefined, bad: [undefined, null, "f", {}] },
-  poll: { good: undefined, bad: [undefined, null, 5, {}, [], new ArrayBuffer(8), () => undefined] },
+  poll: { good: undefined, bad: [undefined, null, -1, 2 ** 24 - 1, 0.5, {}, new ArrayBuffer(8)] },
 };
 
 const signatures: Record<string, string> = {
@@ -221,14 +221,25 @@ test("what pollOpen() returns is taken by the poll functions only while it is op
   using fds = new Descriptors();
   const [reader] = fds.pipe();
   const poll = core.pollOpen(reader, () => undefined);
-  if (typeof poll === "number") throw new Error(`pollOpen failed with errno ${-poll}`);
+  expect(poll).toBeGreaterThanOrEqual(0);
   for (const events of [8, 16, -1]) expect(() => core.pollSet(poll, events)).toThrow(RangeError);
-  expect(() => core.unmapMemory(poll as unknown as ArrayBuffer)).toThrow(TypeError);
-  expect(() => core.pollSet(Object.create(poll as object) as never, 1)).toThrow(TypeError);
   expect(core.pollClose(poll)).toBe(0);
-  expect(() => core.pollSet(poll, 1)).toThrow(TypeError);
-  expect(() => core.pollClose(poll)).toThrow(TypeError);
-  const map = core.mapMemory(fds.keep(core.createMemory(4096, "not a poll")), 0, 4096, true);
-  expect(() => core.pollSet(map as never, 1)).toThrow(TypeError);
-  core.unmapMemory(map as ArrayBuffer);
+  expect(() => core.pollSet(poll, 1)).toThrow(RangeError);
+  expect(() => core.pollClose(poll)).toThrow(RangeError);
+  // The next one has the slot, and another number.
+  const next = core.pollOpen(reader, () => undefined);
+  expect(next).not.toBe(poll);
+  expect(() => core.pollSet(poll, 1)).toThrow(RangeError);
+  expect(core.pollSet(next, 1)).toBe(0);
+  expect(core.pollClose(next)).toBe(0);
+});
+
+test("a thousand polls are open at once, each with a number of its own", () => {
+  using fds = new Descriptors();
+  const polls = Array.from({ length: 500 }, () => fds.pipe())
+    .flat()
+    .map((fd) => core.pollOpen(fd, () => undefined));
+  expect(new Set(polls).size).toBe(1000);
+  for (const poll of polls) expect(core.pollClose(poll)).toBe(0);
+  for (const poll of polls) expect(() => core.pollClose(poll)).toThrow(RangeError);
 });

@@ -1,12 +1,13 @@
 import { bytes } from "../../codec/index.js";
 import type { Channel } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import type { ChannelOptions } from "../../core/options.js";
 import { checkOptions } from "../../core/options.js";
 import { PacketChannel } from "../../core/packet-channel.js";
-import type { ChannelTraits } from "../../core/traits.js";
+import { type ChannelTraits, shareTraits } from "../../core/traits.js";
 import { MemoryPort } from "./memory-port.js";
 
-const TRAITS: ChannelTraits = {
+const TRAITS: ChannelTraits = shareTraits({
   mechanism: "memory",
   direction: "both",
   boundaries: "kernel",
@@ -17,7 +18,7 @@ const TRAITS: ChannelTraits = {
   peerIdentity: "none",
   persistent: false,
   passesHandles: false,
-};
+});
 
 /**
  * A channel inside one process: the reference implementation of the contract, and what to test a program with that is given a
@@ -52,7 +53,7 @@ export class MemoryChannel {
     checkOptions(options);
     const codec = options.codec ?? bytes();
     const [left, right] = MemoryPort.pair();
-    const complete = { ...options, codec, traits: TRAITS };
+    const complete = extend(options, { codec, traits: TRAITS });
     return [new PacketChannel(left, complete), new PacketChannel(right, complete)];
   }
 }

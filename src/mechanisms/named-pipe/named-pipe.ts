@@ -1,6 +1,7 @@
 import { bytes } from "../../codec/index.js";
 import type { Channel, Receiver, Sender } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, checkOptions, type StreamOptions } from "../../core/options.js";
 import { StreamChannel } from "../../core/stream-channel.js";
 import { loadCore } from "../../native/binding.js";
@@ -230,7 +231,7 @@ function channelOver<Out, In>(
     if (options.capacity !== undefined) enlarge(descriptors, options.capacity, path);
     stream = new DescriptorStream({ mechanism: "named-pipe", address: path, ...ends });
     const codec = options.codec ?? (bytes() as Codec<unknown, unknown> as Codec<Out, In>);
-    return new StreamChannel(stream, { ...options, ...plan, codec, address: path });
+    return new StreamChannel(stream, extend(options, extend(plan, { codec, address: path })));
   } catch (error) {
     if (stream !== undefined) stream.close();
     else for (const fd of descriptors) loadCore().close(fd);

@@ -1,6 +1,7 @@
 import { lengthPrefixed } from "../../codec/index.js";
 import type { WaitOptions } from "../../core/channel.js";
 import type { Framing } from "../../core/codec.js";
+import { extend } from "../../core/extend.js";
 import {
   type ChannelOptions,
   checkCount,
@@ -106,7 +107,7 @@ export function planChannel(
     checkCount("options.maxMessageSize", options.maxMessageSize, 1, most);
   }
   return {
-    traits: { ...TRAITS, direction, maxMessageSize: many ? most : TRAITS.maxMessageSize },
+    traits: extend(TRAITS, { direction, maxMessageSize: many ? most : TRAITS.maxMessageSize }),
     framing,
     atomicSize: many ? PIPE_BUF : undefined,
   };

@@ -7,6 +7,7 @@ import type {
   WaitOptions,
 } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, type ChannelOptions } from "../../core/options.js";
 import { PacketChannel } from "../../core/packet-channel.js";
 import type { ChannelTraits } from "../../core/traits.js";
@@ -89,7 +90,7 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
 
   constructor(port: RingPort, options: SharedBufferChannelOptions<Out, In>) {
     const traits = sharedBufferTraits(port.memory.capacity);
-    super(port, { ...options, traits, connection: { credentials: options.peer } });
+    super(port, extend(options, { traits, connection: { credentials: options.peer } }));
     this.peer = options.peer;
     this.#port = port;
     this.#lender = new RingLender(port, this.incoming);

@@ -2,6 +2,7 @@ import { bytes } from "../../codec/index.js";
 import { BaseListener } from "../../core/base-listener.js";
 import type { Credentials, Listener } from "../../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import {
   type ChannelOptions,
   checkCount,
@@ -228,7 +229,7 @@ function makeChannel<Out, In>(
     const port = new RingPort({ core, fd, memory, maxMessageSize, spin, address });
     // The ring is the queue. Another one before it would only copy every message twice while the ring is full.
     const sendQueue = options.sendQueue ?? { messages: 1 };
-    return new RingChannel(port, { ...options, codec, peer, address, maxMessageSize, sendQueue });
+    return new RingChannel(port, extend(options, { codec, peer, address, maxMessageSize, sendQueue }));
   } catch (error) {
     memory.close();
     core.close(fd);

@@ -1,6 +1,7 @@
 import { bytes, lengthPrefixed } from "../../codec/index.js";
 import type { Codec, Framing } from "../../core/codec.js";
 import { unsupported } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, checkOptions, resolveQueueLimits } from "../../core/options.js";
 import { describe } from "../../core/wait.js";
 import type { UnixSocketEngine, UnixSocketOptions, UnixSocketType } from "./types.js";
@@ -59,7 +60,7 @@ export function checkChannelOptions<Out, In>(
   checkMethods("codec", codec, ["encode", "decode"]);
   const framing = options.framing ?? lengthPrefixed();
   checkMethods("framing", framing, ["writeHeader", "writeTrailer", "createDecoder"]);
-  return { ...options, type, engine, codec, framing };
+  return extend(options, { type, engine, codec, framing });
 }
 
 function checkEngine(engine: UnixSocketEngine, type: UnixSocketType, operation: string): UnixSocketEngine {

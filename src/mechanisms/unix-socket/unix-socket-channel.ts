@@ -1,9 +1,10 @@
 import type { ByteStream } from "../../core/byte-stream.js";
 import type { Credentials } from "../../core/channel.js";
 import { unsupported } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { PacketChannel } from "../../core/packet-channel.js";
 import { StreamChannel } from "../../core/stream-channel.js";
-import type { ChannelTraits, Mechanism } from "../../core/traits.js";
+import { type ChannelTraits, type Mechanism, shareTraits } from "../../core/traits.js";
 import type { SocketBinding } from "../socket-binding.js";
 import { type CheckedOptions, DEFAULT_MAX_MESSAGE_SIZE } from "./options.js";
 import type { CreatedPort } from "./packets/engine.js";
@@ -16,7 +17,7 @@ export interface ConnectionFacts {
   readonly peer: Credentials | undefined;
 }
 
-const STREAM_TRAITS: ChannelTraits = {
+const STREAM_TRAITS: ChannelTraits = shareTraits({
   mechanism: "unix-stream",
   direction: "both",
   boundaries: "framed",
@@ -27,7 +28,9 @@ const STREAM_TRAITS: ChannelTraits = {
   peerIdentity: "connection",
   persistent: false,
   passesHandles: false,
-};
+});
+
+const UNKNOWN_PEER_TRAITS: ChannelTraits = shareTraits({ ...STREAM_TRAITS, peerIdentity: "none" });
 
 /** A channel over a stream socket. */
 export class UnixStreamChannel<Out, In> extends StreamChannel<Out, In> implements UnixSocketChannel<Out, In> {
@@ -36,12 +39,9 @@ export class UnixStreamChannel<Out, In> extends StreamChannel<Out, In> implement
   readonly #peer: Credentials | undefined;
 
   constructor(stream: ByteStream, options: CheckedOptions<Out, In>, { address, peer }: ConnectionFacts) {
-    super(stream, {
-      ...options,
-      traits: peer === undefined ? { ...STREAM_TRAITS, peerIdentity: "none" } : STREAM_TRAITS,
-      address,
-      connection: peer === undefined ? undefined : { credentials: peer },
-    });
+    const connection = peer === undefined ? undefined : { credentials: peer };
+    const traits = peer === undefined ? UNKNOWN_PEER_TRAITS : STREAM_TRAITS;
+    super(stream, extend(options, { traits, address, connection }));
     this.address = address;
     this.#peer = peer;
   }
@@ -74,12 +74,8 @@ export class UnixPacketChannel<Out, In> extends PacketChannel<Out, In> implement
     refused: () => number = () => 0,
   ) {
     const { address, peer } = facts;
-    super(created.port, {
-      ...options,
-      traits: created.traits,
-      address,
-      connection: peer === undefined ? undefined : { credentials: peer },
-    });
+    const connection = peer === undefined ? undefined : { credentials: peer };
+    super(created.port, extend(options, { traits: created.traits, address, connection }));
     this.address = address;
     this.#peer = peer;
     this.#binding = binding;

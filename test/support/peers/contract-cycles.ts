@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { makePair } from "../../contract/maker.js";
 import { loadMaker } from "../load-maker.js";
 
-/** Enough for the compiler and the pools of the runtime to have taken what they take once. */
-const WARM_UP = 500;
+/** Enough for the pools of the runtime to have taken what they take once. */
+const WARM_UP = 100;
 
 const [name = "", directory = "", count = ""] = process.argv.slice(2);
 const maker = await loadMaker(name);
@@ -35,9 +35,6 @@ async function cycle(cycles: number): Promise<void> {
 }
 
 function measure(): { descriptors: number; residentBytes: number; mappings: number } {
-  const { gc } = globalThis as { gc?: () => void };
-  if (gc === undefined) throw new Error("start this with --expose-gc");
-  for (let times = 0; times < 3; times++) gc();
   return {
     descriptors: readdirSync("/proc/self/fd").length,
     residentBytes: Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * 4096,

@@ -1,3 +1,4 @@
+import { joinPair } from "./datagram-pair.js";
 import type { CreatedPort, PacketEngine, PacketPortOptions } from "./engine.js";
 import { JudgedPort } from "./judged-port.js";
 import { prepareSocket } from "./message-size.js";
@@ -21,14 +22,7 @@ export const nativeEngine: PacketEngine = {
   createPair([leftFd, rightFd], options) {
     const left = create(leftFd, options);
     const right = create(rightFd, options);
-    if (options.type === "dgram") {
-      left.port.onClose = (graceful): void => {
-        right.port.otherClosed(graceful);
-      };
-      right.port.onClose = (graceful): void => {
-        left.port.otherClosed(graceful);
-      };
-    }
+    if (options.type === "dgram") joinPair(left.port, right.port);
     return [left, right];
   },
 };

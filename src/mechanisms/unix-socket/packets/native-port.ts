@@ -26,6 +26,7 @@ import {
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
+import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
 import { peerDied, sendError, truncated } from "./port-errors.js";
@@ -51,12 +52,12 @@ const FATAL: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ECONNREFUSED, 
  * A datagram or seqpacket socket, driven by the native core: many packets a call, from a poll of the event loop. It sends straight to the kernel and
  * watches for room only after the kernel had none.
  */
-export class NativePort implements PacketPort {
+export class NativePort implements PacketPort, PairedPort {
   readonly hasPeer: boolean;
   readonly capabilities: readonly "to"[];
   readonly sendWith?: (packet: Uint8Array, options: SendOptions) => boolean;
-  /** Told once when this side closes, with whether it was orderly: how the other end of a datagram pair learns of it. */
-  onClose: ((graceful: boolean) => void) | undefined;
+  /** Of a datagram pair. */
+  otherEnd: PairedPort | undefined;
 
   readonly #core: NativeCore = loadCore();
   readonly #fd: number;
@@ -170,7 +171,7 @@ export class NativePort implements PacketPort {
     this.#destinations?.close();
     if (graceful && this.#isSeqpacket) this.#endInOrder();
     this.#core.close(this.#fd);
-    this.onClose?.(graceful);
+    leavePair(this, graceful);
     setImmediate(() => {
       this.#sink.released();
     });
@@ -182,7 +183,6 @@ export class NativePort implements PacketPort {
     this.#destinations?.setRef(alive);
   }
 
-  /** The other end of this datagram pair has closed, of which the kernel says nothing. What it has sent is still delivered. */
   otherClosed(graceful: boolean): void {
     this.#otherClosed = graceful;
     this.#readSoon();

@@ -1,4 +1,5 @@
 import { unsupported } from "../../../core/errors.js";
+import { joinPair } from "./datagram-pair.js";
 import type { CreatedPort, PacketEngine, PacketPortOptions } from "./engine.js";
 import { prepareSocket } from "./message-size.js";
 import { loadAddon } from "./package-addon.js";
@@ -17,14 +18,7 @@ export const packageEngine: PacketEngine = {
   createPair([leftFd, rightFd], options) {
     const left = create(leftFd, options);
     const right = create(rightFd, options);
-    if (options.type === "dgram") {
-      left.port.onClose = (graceful): void => {
-        right.port.otherClosed(graceful);
-      };
-      right.port.onClose = (graceful): void => {
-        left.port.otherClosed(graceful);
-      };
-    }
+    if (options.type === "dgram") joinPair(left.port, right.port);
     return [left, right];
   },
 };

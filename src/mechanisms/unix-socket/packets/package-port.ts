@@ -8,6 +8,7 @@ import {
   SHUT_RDWR,
   SO_ERROR,
 } from "../../../native/binding.js";
+import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
 import { createSocket, type PackageSocket } from "./package-addon.js";
@@ -31,12 +32,12 @@ type Event = Buffer | Error | "paused" | "ended";
  * With the native core the descriptor is known: it tells (nearly always) an empty seqpacket message from the end, and how long the next message is, and
  * sends what the package cannot (datagrams with a destination).
  */
-export class PackagePort implements PacketPort {
+export class PackagePort implements PacketPort, PairedPort {
   readonly hasPeer: boolean;
   readonly capabilities: readonly "to"[];
   readonly sendWith?: (packet: Uint8Array, options: SendOptions) => boolean;
-  /** As in {@link NativePort}. */
-  onClose: ((graceful: boolean) => void) | undefined;
+  /** Of a datagram pair. */
+  otherEnd: PairedPort | undefined;
 
   // Both, or neither: without the core nothing is known of the descriptor.
   readonly #core: NativeCore | undefined;
@@ -132,7 +133,7 @@ export class PackagePort implements PacketPort {
     setImmediate(() => {
       if (graceful && this.#isSeqpacket) this.#endInOrder();
       this.#socket.close();
-      this.onClose?.(graceful);
+      leavePair(this, graceful);
       this.#sink.released();
     });
   }
@@ -143,7 +144,6 @@ export class PackagePort implements PacketPort {
     this.#destinations?.setRef(alive);
   }
 
-  /** As in {@link NativePort}. */
   otherClosed(graceful: boolean): void {
     this.#otherClosed = graceful;
     this.#workSoon();

@@ -1,4 +1,5 @@
 import { ChannelError } from "../../../core/errors.js";
+import { extend } from "../../../core/extend.js";
 import { fromErrno, ENOENT, ENOTDIR, ECONNREFUSED } from "../../../native/binding.js";
 import type { PacketPortOptions } from "./engine.js";
 
@@ -30,7 +31,8 @@ export function peerDied(place: Place, operation: "send" | "receive", result?: n
   };
   const action = `${operation} on unix-${place.type}${named(place.address)}`;
   const hint = "the peer is gone; connect again";
-  if (result !== undefined) return fromErrno(result, { ...details, action, code: "ERR_PEER_DIED", hint });
+  if (result !== undefined)
+    return fromErrno(result, extend(details, { action, code: "ERR_PEER_DIED" as const, hint }));
   return new ChannelError(
     "ERR_PEER_DIED",
     `Cannot ${action}: the peer closed it without reading all that was sent; connect again`,

@@ -21,7 +21,7 @@ export class Senders {
   #credentials: Credentials = NOBODY;
   #admitted = false;
   // The bytes of the last name: comparing them is cheaper than decoding each.
-  readonly #name: Buffer = Buffer.alloc(NAME_STRIDE);
+  #name: Buffer | undefined;
   #nameLength = 0;
   #details: PacketDetails | undefined;
   #refused: Credentials[] = [];
@@ -57,14 +57,15 @@ export class Senders {
 
   #isLastName(names: Buffer, start: number, length: number): boolean {
     if (length !== this.#nameLength) return false;
+    const name = this.#name;
     for (let index = length - 1; index >= 0; index--)
-      if (names[start + index] !== this.#name[index]) return false;
+      if (names[start + index] !== name?.[index]) return false;
     return true;
   }
 
   #tell(names: Buffer, start: number, length: number): void {
     const credentials = this.#credentials;
-    names.copy(this.#name, 0, start, start + length);
+    if (length > 0) names.copy((this.#name ??= Buffer.alloc(NAME_STRIDE)), 0, start, start + length);
     this.#nameLength = length;
     this.#details =
       length === 0 ? { credentials } : { credentials, from: names.toString("utf8", start, start + length) };

@@ -1,9 +1,20 @@
-import type { ChannelTraits } from "../../../core/traits.js";
+import { type ChannelTraits, shareTraits } from "../../../core/traits.js";
 import type { EngineName, PacketType } from "./engine.js";
 
 /** What a channel on this kind of socket and engine may say of itself. */
 export function packetTraits(type: PacketType, engine: EngineName, maxMessageSize: number): ChannelTraits {
-  return {
+  if (last?.type !== type || last.engine !== engine || last.traits.maxMessageSize !== maxMessageSize) {
+    last = { type, engine, traits: describe(type, engine, maxMessageSize) };
+  }
+  return last.traits;
+}
+
+// Mostly the next channel is like the last.
+let last:
+  { readonly type: PacketType; readonly engine: EngineName; readonly traits: ChannelTraits } | undefined;
+
+function describe(type: PacketType, engine: EngineName, maxMessageSize: number): ChannelTraits {
+  return shareTraits({
     mechanism: `unix-${type}`,
     direction: "both",
     boundaries: "kernel",
@@ -16,7 +27,7 @@ export function packetTraits(type: PacketType, engine: EngineName, maxMessageSiz
     peerIdentity: type === "seqpacket" ? "connection" : engine === "native" ? "message" : "none",
     persistent: false,
     passesHandles: false,
-  };
+  });
 }
 
 /** What is read at least, so that a message somewhat over the limit is known by its length rather than cut. */

@@ -1,0 +1,4 @@
+import { maker } from "../makers/named-pipe-duplex.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);

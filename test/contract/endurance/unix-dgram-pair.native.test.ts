@@ -1,0 +1,4 @@
+import { maker } from "../makers/unix-dgram-pair.native.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);
