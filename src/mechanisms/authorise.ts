@@ -1,4 +1,3 @@
-import { geteuid } from "node:process";
 import type { Credentials } from "../core/channel.js";
 import { describe } from "../core/wait.js";
 
@@ -50,7 +49,7 @@ export function resolveAllow(allow: Allow | undefined): Authorisation {
   switch (allow) {
     case undefined:
     case "self":
-      return byRule('"self"', ({ uid }) => uid === 0 || uid === geteuid?.());
+      return byRule('"self"', ({ uid }) => uid === 0 || uid === process.geteuid?.());
     case "root":
       return byRule('"root"', ({ uid }) => uid === 0);
     case "anyone":

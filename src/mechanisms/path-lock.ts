@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { geteuid } from "node:process";
 import type { NativeCore } from "../native/native-core.js";
 import {
   EAGAIN,
@@ -143,7 +142,7 @@ function checkTrust(file: FileIdentity | number, lockPath: string, details: Erro
   }
   if ((file.mode & S_IFMT) !== S_IFREG) throw untrusted("no regular file", lockPath, details);
   // Somebody else's file could be held locked by him for ever.
-  if (file.uid !== 0 && file.uid !== geteuid?.())
+  if (file.uid !== 0 && file.uid !== process.geteuid?.())
     throw untrusted(`a file of uid ${file.uid}`, lockPath, details);
 }
 

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { describe } from "../core/wait.js";
 import { MAX_ABSTRACT_NAME, MAX_PATH_NAME } from "../native/constants.js";
 import type { SocketName } from "../native/native-core.js";

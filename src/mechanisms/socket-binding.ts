@@ -1,6 +1,5 @@
 import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
-import { geteuid } from "node:process";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
 import {
@@ -182,7 +181,8 @@ function ownFile(
   details: ErrorDetails,
 ): FileIdentity {
   const file = identityOf(core, path);
-  if (typeof file === "object" && (file.mode & S_IFMT) === S_IFSOCK && file.uid === geteuid?.()) return file;
+  if (typeof file === "object" && (file.mode & S_IFMT) === S_IFSOCK && file.uid === process.geteuid?.())
+    return file;
   const text = `Cannot ${details.operation} on unix socket ${address.text}: it was replaced by another file while it was being bound; choose a directory that only this user can write to`;
   throw new ChannelError("ERR_SYSTEM", text, details);
 }

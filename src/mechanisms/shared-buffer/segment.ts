@@ -1,5 +1,3 @@
-import { Buffer } from "node:buffer";
-import process from "node:process";
 import { ChannelError } from "../../core/errors.js";
 import { describe } from "../../core/wait.js";
 import { fromErrno } from "../../native/errors.js";

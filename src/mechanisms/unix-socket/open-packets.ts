@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Credentials } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
 import { checkWaitOptions } from "../../core/wait.js";
@@ -6,6 +5,7 @@ import { loadCore } from "../../native/binding.js";
 import { SOCK_DGRAM, SOCK_SEQPACKET } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
 import { type Allow, resolveAllow } from "../authorise.js";
+import { randomName } from "../builtin.js";
 import { connectError, connectSocket } from "../connecting-socket.js";
 import { checkListeningOptions, ListeningSocket } from "../listening-socket.js";
 import { readPeerCredentials } from "../peer-credentials.js";
@@ -178,7 +178,7 @@ function portOptionsOf(
  * datagram socket send there.
  */
 function anonymousName(): string {
-  return `\0sluice-${randomBytes(12).toString("hex")}`;
+  return `\0sluice-${randomName(12)}`;
 }
 
 function bindingOptions(mode: number): { operation: "bind"; mechanism: "unix-dgram"; mode: number } {

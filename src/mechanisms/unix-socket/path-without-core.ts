@@ -1,12 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { linkSync, lstatSync, unlinkSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { resolve } from "node:path";
-import { isMainThread } from "node:worker_threads";
 import { ChannelError, type ErrorDetails, unsupported } from "../../core/errors.js";
 import { ECONNREFUSED, EEXIST, ENOENT, EPROTOTYPE, MAX_PATH_NAME } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
 import type { Allow } from "../authorise.js";
+import { isWorker, loadNet, randomName } from "../builtin.js";
 import type { SocketAddress } from "../socket-address.js";
 import { DEFAULT_SOCKET_MODE } from "../socket-binding.js";
 
@@ -28,7 +27,7 @@ export class PathWithoutCore {
 
   private constructor(address: SocketAddress, mode: number, details: ErrorDetails) {
     this.#path = resolve(address.path);
-    this.temporary = `${this.#path}.${randomBytes(3).toString("hex")}`;
+    this.temporary = `${this.#path}.${randomName(3)}`;
     this.#address = address;
     this.#details = details;
     this.#umask = 0o777 & ~mode;
@@ -41,7 +40,7 @@ export class PathWithoutCore {
     details: ErrorDetails,
   ): Promise<PathWithoutCore> {
     const claim = new PathWithoutCore(address, mode ?? DEFAULT_SOCKET_MODE, details);
-    if (!isMainThread) {
+    if (isWorker()) {
       throw claim.#unsupported(
         "in a worker thread: only the main thread can give the file its mode then; listen there",
       );
@@ -137,7 +136,7 @@ export function refuseUnchecked(
 /** A connected stream socket, or the negative errno. */
 export function connectOnce(path: string): Promise<Socket | number> {
   return new Promise((done) => {
-    const socket = connect({ path, allowHalfOpen: true });
+    const socket = loadNet().connect({ path, allowHalfOpen: true });
     const failed = (error: NodeJS.ErrnoException): void => {
       done(error.errno ?? -ECONNREFUSED);
     };

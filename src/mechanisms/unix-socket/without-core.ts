@@ -1,7 +1,8 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { EAGAIN } from "../../native/constants.js";
+import { loadNet } from "../builtin.js";
 import { Bounds, connectError, FIRST_RETRY_MS, LAST_RETRY_MS } from "../connecting-socket.js";
 import { checkListeningOptions, DEFAULT_BACKLOG } from "../listening-socket.js";
 import type { SocketAddress } from "../socket-address.js";
@@ -58,7 +59,7 @@ export async function listenStreamWithoutCore<Out, In>(
   options: ListenOptions<Out, In>,
 ): Promise<SocketListener<Out, In>> {
   const { path, details } = await prepare(address, options, "unix-stream");
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const server = loadNet().createServer({ allowHalfOpen: true, pauseOnConnect: true });
   const listening = new Promise<NodeJS.ErrnoException | undefined>((done) => {
     server.once("error", done);
     server.once("listening", () => {

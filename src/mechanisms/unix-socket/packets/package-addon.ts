@@ -1,8 +1,8 @@
 // eslint-disable-next-line local/layers -- no addon of ours: a CommonJS package that is optional and must load late, in calls that are synchronous
 import { createRequire } from "node:module";
-import { isMainThread } from "node:worker_threads";
 import { unsupported } from "../../../core/errors.js";
 import type { Mechanism } from "../../../core/traits.js";
+import { isWorker } from "../../builtin.js";
 
 /** The raw socket of node-unix-socket 0.2.7 (its js/addon.d.ts), as far as it is used here. Its public classes abort the process in places. */
 export interface PackageSocket {
@@ -43,7 +43,7 @@ function load(operation: string, mechanism: Mechanism): PackageAddon {
     const text = `Cannot ${operation} on ${mechanism} with engine "node-unix-socket": ${reason}`;
     throw unsupported(text, { operation, mechanism, cause });
   };
-  if (!isMainThread) return refuse('the package is not safe in worker threads; use engine "native"');
+  if (isWorker()) return refuse('the package is not safe in worker threads; use engine "native"');
   for (const runtime of ["bun", "deno"])
     if (runtime in process.versions) return refuse(`${runtime} cannot load the package; use Node.js`);
   try {
