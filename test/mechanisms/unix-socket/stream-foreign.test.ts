@@ -2,8 +2,7 @@ import { describe, expect, it } from "vitest";
 import { json, lengthPrefixed, lines, nul, text } from "../../../src/codec/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startProgram } from "../../support/child.js";
-import { freshPath, until } from "./support.js";
-import { existsSync } from "node:fs";
+import { freshPath, isListening, until } from "./support.js";
 
 const chat = { codec: text(), framing: lines() };
 
@@ -27,7 +26,7 @@ describe("UnixSocket stream and other programs", () => {
   it("connects to socat with lines, both ways", async () => {
     const path = freshPath();
     await using socat = startProgram("socat", [`UNIX-LISTEN:${path}`, "STDIO"]);
-    await until(() => existsSync(path));
+    await until(() => isListening(path));
     const channel = await UnixSocket.connect(path, { ...chat, timeout: 5000 });
     await channel.send("hello socat");
     await socat.expectLine("hello socat");

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -41,6 +41,14 @@ export async function until(condition: () => boolean): Promise<void> {
     if (performance.now() > end) throw new Error("The condition did not come about within 10 s");
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Whether somebody listens at this path. The file is there sooner: bind(2) makes it, listen(2) comes after. */
+export function isListening(path: string): boolean {
+  const acceptsConnections = "00010000";
+  return readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .some((line) => line.endsWith(` ${path}`) && line.split(" ")[3] === acceptsConnections);
 }
 
 /** Destroys channels and waits until they have released everything. */

@@ -18,6 +18,8 @@ it("engine native works in a worker that is terminated in mid-traffic, and leave
 
 it("engine node-unix-socket refuses to run in a worker, which would close sockets of the main thread", async () => {
   const worker = new Worker(program, { workerData: "node-unix-socket" });
+  // Asked for first: the worker may be gone when its message is read.
+  const exit = once(worker, "exit");
   expect(await once(worker, "message")).toEqual(["ERR_UNSUPPORTED"]);
-  await once(worker, "exit");
+  await exit;
 });
