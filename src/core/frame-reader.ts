@@ -15,6 +15,9 @@ const LEAST_READ = 4 * 1024;
 export class FrameReader {
   readonly #decoder: FrameDecoder;
   #slab = NOTHING;
+  // Of the slab. Asking a typed array for its buffer is a call into the runtime, which costs as much as all else that is done for a small message.
+  #memory = NOTHING.buffer;
+  #memoryStart = 0;
   #start = 0;
   #end = 0;
   // Whether a message was cut from this slab; if not, it may be filled again from its beginning.
@@ -40,7 +43,7 @@ export class FrameReader {
       this.#renew(rest);
     const slab = this.#slab;
     if (this.#end === 0) return slab;
-    return new BufferView(slab.buffer, slab.byteOffset + this.#end, slab.length - this.#end);
+    return new BufferView(this.#memory, this.#memoryStart + this.#end, slab.length - this.#end);
   }
 
   /** This many bytes were read into what `buffer` gave last. */
@@ -73,17 +76,13 @@ export class FrameReader {
   /** Lets go of what was read. */
   clear(): void {
     this.#start = this.#end = this.#needed = 0;
-    this.#slab = NOTHING;
+    this.#useSlab(NOTHING);
     this.#shared = false;
   }
 
   #cut(): Buffer {
     const { payloadStart, payloadEnd, frameEnd } = this.#decoder;
-    const message = new BufferView(
-      this.#slab.buffer,
-      this.#slab.byteOffset + payloadStart,
-      payloadEnd - payloadStart,
-    );
+    const message = new BufferView(this.#memory, this.#memoryStart + payloadStart, payloadEnd - payloadStart);
     this.#start = frameEnd;
     this.#needed = 0;
     this.#shared = true;
@@ -95,9 +94,15 @@ export class FrameReader {
     const isGuess = this.#needed < rest + LEAST_READ;
     const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_SIZE, isGuess ? rest * 2 : this.#needed));
     if (rest > 0) this.#slab.copy(slab, 0, this.#start, this.#end);
-    this.#slab = slab;
+    this.#useSlab(slab);
     this.#start = 0;
     this.#end = rest;
     this.#shared = false;
+  }
+
+  #useSlab(slab: Buffer): void {
+    this.#slab = slab;
+    this.#memory = slab.buffer;
+    this.#memoryStart = slab.byteOffset;
   }
 }

@@ -300,7 +300,7 @@ export class NativePort implements PacketPort, PairedPort {
       const start = info[record + PACKET_OFFSET] ?? 0;
       const message =
         (flags & PACKET_OVERFLOWED) === 0
-          ? new BufferView(slab.buffer, slab.byteOffset + start, length)
+          ? new BufferView(memory.slabMemory, start, length)
           : joined(slab, start, scratch, info[record + PACKET_LENGTH] ?? 0);
       memory.offset = Math.min(start + length, slab.length);
       if (!this.#sink.packet(message, details)) this.#reading = false;

@@ -12,6 +12,8 @@ const LEAST_ROOM = 512;
  */
 export interface ReceiveMemory {
   slab: Buffer;
+  /** The slab's ArrayBuffer, all of which is the slab. To ask a Buffer for it is a call into the runtime, too dear for each packet. */
+  slabMemory: ArrayBuffer;
   /** Where the unused part of the slab begins. */
   offset: number;
   /** Takes what runs over the slab's end. */
@@ -24,6 +26,7 @@ export interface ReceiveMemory {
 
 export const memory: ReceiveMemory = {
   slab: Buffer.alloc(0),
+  slabMemory: new ArrayBuffer(0),
   offset: 0,
   scratch: Buffer.alloc(0),
   info: new Int32Array(PACKETS_A_READ * PACKET_STRIDE),
@@ -38,6 +41,7 @@ export function reserve(expected: number, largest: number): void {
   const room = Math.max(expected, LEAST_ROOM);
   if (memory.slab.length - memory.offset < room) {
     memory.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * room));
+    memory.slabMemory = memory.slab.buffer as ArrayBuffer;
     memory.offset = 0;
   }
   if (memory.scratch.length < largest) memory.scratch = Buffer.allocUnsafeSlow(largest);
