@@ -43,7 +43,11 @@ export type {
 } from "./mechanisms/shared-buffer/shared-buffer.js";
 export type { ReceivedLoan, SendLoan } from "./mechanisms/shared-buffer/loan.js";
 export type { Visitor } from "./mechanisms/shared-buffer/ring-lender.js";
-export type { SharedBufferChannel } from "./mechanisms/shared-buffer/shared-buffer-channel.js";
+export type {
+  SendInPlaceOptions,
+  SharedBufferChannel,
+} from "./mechanisms/shared-buffer/shared-buffer-channel.js";
+export type { InPlaceWriter } from "./mechanisms/shared-buffer/ring-writer.js";
 export type {
   SharedBufferChannelSettings,
   SharedBufferConnectOptions,

@@ -17,9 +17,17 @@ function capacityFor(size: number): number {
 
 const spinOf = ({ spin }: Meeting): number => (spin ? SPIN_MICROSECONDS : 0);
 
-/** Small messages are sent as many at a time as come, and looked at where they lie in the ring. */
+/** Small messages are written and looked at where they lie in the ring. */
 const visit: Style<Ring> = {
-  send: (channel, source) => many.send?.(channel, source) ?? Promise.reject(new Error("many cannot send")),
+  async send(channel, source) {
+    const write = (memory: Buffer, start: number, end: number): number | undefined => {
+      if (source.over) return undefined;
+      source.fillAt(memory, start);
+      return end - start;
+    };
+    while (!source.over) await channel.sendInPlace(source.size, write);
+    await channel.flush();
+  },
   async receive(channel, sink) {
     while (!sink.over) await channel.visit((memory, start, end) => sink.takeAt(memory, start, end));
   },

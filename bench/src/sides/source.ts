@@ -29,6 +29,7 @@ export function clockInterval(size: number): number {
 }
 
 const FILLER = 0x78;
+const FILLER_WORD = 0x7878_7878;
 /** Bytes that a batch of messages may have, and the most messages. */
 const BATCH_BYTES = 256 * 1024;
 const BATCH_MESSAGES = 1024;
@@ -56,6 +57,8 @@ export class Source {
   #lengthWord: number;
   readonly #filler: string;
   readonly #pattern: Buffer;
+  #lentFrom: Uint8Array | undefined;
+  #lent: Uint32Array = new Uint32Array(0);
 
   constructor(size: number, span: Span) {
     this.size = size;
@@ -105,6 +108,26 @@ export class Source {
     writeNumber(target, 0, sequence);
     writeNumber(target, 4, this.#lengthWord);
     writeNumber(target, this.size - 4, sequence);
+  }
+
+  /** Writes the next message into larger memory, at this offset, all of its bytes: sizes and offsets are multiples of four. */
+  fillAt(memory: Uint8Array, start: number): void {
+    const words = this.#wordsOf(memory);
+    const sequence = this.#number();
+    const first = start >> 2;
+    const last = first + (this.size >> 2) - 1;
+    words[first] = sequence;
+    words[first + 1] = this.#lengthWord;
+    for (let word = first + 2; word < last; word++) words[word] = FILLER_WORD;
+    words[last] = sequence;
+  }
+
+  #wordsOf(memory: Uint8Array): Uint32Array {
+    if (this.#lentFrom !== memory) {
+      this.#lentFrom = memory;
+      this.#lent = new Uint32Array(memory.buffer, memory.byteOffset, memory.byteLength >> 2);
+    }
+    return this.#lent;
   }
 
   /** The next message as text, for peers that carry no bytes: number and length in hexadecimal, then filler. */

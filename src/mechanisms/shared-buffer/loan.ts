@@ -82,13 +82,13 @@ export class RingReceivedLoan implements ReceivedLoan {
   readonly position: number;
   isReleased = false;
   #bytes: Buffer;
-  readonly #onRelease: (() => void) | undefined;
+  readonly #owner: { loanReleased(): void } | undefined;
 
-  // `onRelease` is absent for a message that was copied before it was asked for in place.
-  constructor(bytes: Buffer, position: number, onRelease: (() => void) | undefined) {
+  // There is no owner for a message that was copied before it was asked for in place.
+  constructor(bytes: Buffer, position: number, owner: { loanReleased(): void } | undefined) {
     this.#bytes = bytes;
     this.position = position;
-    this.#onRelease = onRelease;
+    this.#owner = owner;
   }
 
   get bytes(): Buffer {
@@ -99,7 +99,7 @@ export class RingReceivedLoan implements ReceivedLoan {
     if (this.isReleased) return;
     this.isReleased = true;
     this.#bytes = NOTHING;
-    this.#onRelease?.();
+    this.#owner?.loanReleased();
   }
 
   [Symbol.dispose](): void {

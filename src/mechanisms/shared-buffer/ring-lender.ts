@@ -28,6 +28,7 @@ export class RingLender implements Lender {
   readonly #line: Line;
   readonly #outstanding = new Deque<RingReceivedLoan>();
   #memory: Buffer = Buffer.alloc(0);
+  #map: ArrayBuffer = new ArrayBuffer(0);
   #bytesThisTurn = 0;
   #messagesThisTurn = 0;
 
@@ -57,8 +58,10 @@ export class RingLender implements Lender {
     }
   }
 
-  turned(): void {
+  turned(): number {
+    const bytes = this.#bytesThisTurn;
     this.#bytesThisTurn = this.#messagesThisTurn = 0;
+    return bytes;
   }
 
   /** The next message, if it is there. `bounded`: not when the event loop is due for a turn. */
@@ -116,13 +119,16 @@ export class RingLender implements Lender {
       this.#giveBack();
       return undefined;
     }
-    const memory = this.#lentMemory();
-    const bytes = new BufferView(memory.buffer, reader.payloadStart, length);
-    const loan = new RingReceivedLoan(bytes, position, () => {
-      this.#giveBack();
-    });
+    this.#lentMemory();
+    const bytes = new BufferView(this.#map, reader.payloadStart, length);
+    const loan = new RingReceivedLoan(bytes, position, this);
     this.#outstanding.push(loan);
     return loan;
+  }
+
+  /** Gives back to the producer what no loan holds any more. */
+  loanReleased(): void {
+    this.#giveBack();
   }
 
   #giveBack(): void {
@@ -138,6 +144,7 @@ export class RingLender implements Lender {
     if (this.#memory.length === 0) {
       const map = this.#port.memory.mapToLend("incoming");
       this.#memory = new BufferView(map, 0, map.byteLength);
+      this.#map = map;
     }
     return this.#memory;
   }

@@ -6,7 +6,7 @@ import type { NativeCore } from "../../native/native-core.js";
 import { DATA_SLEEP, RingViolation, ROOM_SLEEP, STATE, STATE_FINISHED } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
 import { RingReader, type RecordSink } from "./ring-reader.js";
-import { RingWriter } from "./ring-writer.js";
+import { type InPlaceWriter, RingWriter } from "./ring-writer.js";
 import { Spin } from "./spin.js";
 
 /** The most that is read in one turn of the event loop, so that one fast peer does not stop everything else. */
@@ -17,6 +17,8 @@ const BYTES_A_TURN = 256 * 1024;
  */
 const LINGER_BYTES = 4096;
 const LINGER_TURNS = 16;
+/** What is written in place is published in pieces of this size, so that both sides can work at the same time. */
+const PUBLISH_BYTES = 4096;
 
 /** What a port needs. */
 export interface RingPortOptions {
@@ -40,8 +42,8 @@ export interface Lender {
   readonly released: number;
   /** Gives messages in place to those who wait for them. */
   serve(): void;
-  /** The event loop has turned. */
-  turned(): void;
+  /** The event loop has turned. Returns how many bytes were read in place in the turn that is over. */
+  turned(): number;
 }
 
 /** Carries packets over two rings. A socket beside them wakes whoever sleeps, and ends when a process ends. */
@@ -154,6 +156,35 @@ export class RingPort implements PacketPort {
     return true;
   }
 
+  /** Has messages written in place, in the room that `tryLend` has kept, and gives the room back. Returns how many. */
+  produce(writer: InPlaceWriter, memory: Buffer, size: number, count: number, mostBytes: number): number {
+    let produced = 0;
+    try {
+      for (let left = mostBytes; left > 0 && produced < count; left -= PUBLISH_BYTES) {
+        const step = this.writer.produce(
+          writer,
+          memory,
+          size,
+          count - produced,
+          Math.min(left, PUBLISH_BYTES),
+        );
+        produced += step;
+        if (this.isClosed || step === 0) break;
+        this.#wakeReader();
+        if (this.writer.stopped) break;
+      }
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      // Also what was written before a throw.
+      if (!this.isClosed) {
+        this.#wakeReader();
+        this.endLoan(undefined);
+      }
+    }
+    return produced;
+  }
+
   /** Sends what was written into the lent room, or (`undefined`) gives the room back. What waited behind goes on. */
   endLoan(length: number | undefined): void {
     this.#lends = false;
@@ -213,7 +244,7 @@ export class RingPort implements PacketPort {
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
       this.#spin.turned();
-      this.lender.turned();
+      if (this.lender.turned() >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
       this.#run();
     });
     if (!this.#keepsAlive) this.#immediate.unref();
@@ -297,6 +328,11 @@ export class RingPort implements PacketPort {
     if (leavesInRing) {
       // Nobody needs to be woken for what nobody has asked for.
       if (!isWaitedFor) return;
+      if (this.#lingers > 0) {
+        this.#lingers--;
+        this.continueLater();
+        return;
+      }
     } else {
       if (read >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
       else if (this.#lingers > 0) this.#lingers--;

@@ -7,18 +7,23 @@ const SLAB_BYTES = 64 * 1024;
 /** A message over this size gets memory of its own: it would keep a slab alive alone. */
 const OWN_MEMORY_BYTES = 16 * 1024;
 const LEAST_CHUNK = 1024;
+/** Up to this many bytes are copied word by word. */
+const WORDWISE_BYTES = 256;
 
 /*
  * One slab serves all channels of the thread: a channel that gets a message now and then takes a few bytes of it, not 64 KiB. Nobody writes to a
  * part of it twice.
  */
 let slab: Buffer = Buffer.alloc(0);
+// To ask a Buffer for it is a call into the runtime, too dear for each message of a conversation.
+let slabMemory: ArrayBuffer = new ArrayBuffer(0);
 let slabLengths: Int32Array = new Int32Array(0);
 let slabUsed = 0;
 
 function renewSlab(): void {
   slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  slabLengths = new Int32Array(slab.buffer);
+  slabMemory = slab.buffer as ArrayBuffer;
+  slabLengths = new Int32Array(slabMemory);
   slabUsed = 0;
 }
 
@@ -172,8 +177,8 @@ export class RingReader {
     if (slab.length - slabUsed < Math.min(wanted, recordSize(OWN_MEMORY_BYTES))) renewSlab();
     const begin = slabUsed;
     const end = begin + Math.min(wanted, slab.length - begin);
-    slab.set(this.#bytes.subarray(at, at + end - begin), begin);
-    const memory = slab.buffer;
+    this.#copy(at, begin, end);
+    const memory = slabMemory;
     const lengths = slabLengths;
     const limit = Math.min(this.#maxMessageSize, SLAB_BYTES);
     let place = begin;
@@ -197,6 +202,19 @@ export class RingReader {
     }
     while (this.#chunk > LEAST_CHUNK && this.#chunk > 2 * step) this.#chunk /= 2;
     return -step;
+  }
+
+  /** Copies `[at, at + end - begin)` of the ring to `[begin, end)` of the slab. */
+  #copy(at: number, begin: number, end: number): void {
+    if (end - begin > WORDWISE_BYTES) {
+      slab.set(this.#bytes.subarray(at, at + end - begin), begin);
+      return;
+    }
+    // Records begin at multiples of eight. A view for so few bytes costs more than they do.
+    const from = this.#lengths;
+    const to = slabLengths;
+    for (let word = begin >> 2, source = at >> 2; word << 2 < end; word++, source++)
+      to[word] = from[source] ?? 0;
   }
 
   #ownMemory(start: number, length: number): Buffer {

@@ -1,5 +1,9 @@
+import { describe } from "../../core/wait.js";
 import { HEADER_BYTES, HEAD, recordSize, RingViolation, TAIL } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
+
+/** Writes a message where the receiver will read it, and says how long it is: see {@link SharedBufferChannel.sendInPlace}. */
+export type InPlaceWriter = (memory: Buffer, start: number, end: number) => number | undefined;
 
 /** The producer's half of a ring. Nothing that it writes is seen before it is published. */
 export class RingWriter {
@@ -47,6 +51,49 @@ export class RingWriter {
     return next - start;
   }
 
+  /**
+   * Has messages of up to `size` bytes written in place, until `count` are, about `mostBytes` are, there is no room or the writer wants no more (then
+   * `stopped`), and publishes them. The writer may do anything, close the channel included.
+   */
+  produce(writer: InPlaceWriter, memory: Buffer, size: number, count: number, mostBytes: number): number {
+    const lengths = this.#lengths;
+    const mask = this.#capacity - 1;
+    const most = recordSize(size);
+    const begin = this.#tail;
+    let tail = begin;
+    let room = this.#capacity - ((tail - this.#head) | 0);
+    let produced = 0;
+    this.stopped = false;
+    try {
+      while (produced < count && ((tail - begin) | 0) < mostBytes) {
+        if (most > room) {
+          room = this.#roomAt(tail);
+          if (most > room) break;
+        }
+        const at = tail & mask;
+        const length = writer(memory, at + HEADER_BYTES, at + HEADER_BYTES + size);
+        // Unmapped: the writer has ended the channel.
+        if (lengths.length === 0) break;
+        if (length === undefined) {
+          this.stopped = true;
+          break;
+        }
+        if (length >>> 0 !== length || length > size) throw wrongLength(length, size);
+        lengths[at >> 2] = length;
+        const step = recordSize(length);
+        tail = (tail + step) | 0;
+        room -= step;
+        produced++;
+      }
+    } finally {
+      if (produced > 0 && lengths.length > 0) this.#publish(tail);
+    }
+    return produced;
+  }
+
+  /** Whether the writer of the last `produce` wanted no more. */
+  stopped = false;
+
   /** Whether a payload of this length fits now, by the consumer's own counter. */
   hasRoom(length: number): boolean {
     const size = recordSize(length);
@@ -78,4 +125,9 @@ export class RingWriter {
     this.#head = head;
     return this.#capacity - used;
   }
+}
+
+function wrongLength(length: unknown, size: number): Error {
+  const text = `writer must return a whole number from 0 to ${size}, the length of the message, or undefined to end, and returned ${describe(length)}`;
+  return typeof length === "number" ? new RangeError(text) : new TypeError(text);
 }

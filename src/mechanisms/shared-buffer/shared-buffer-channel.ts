@@ -13,10 +13,21 @@ import { PacketChannel } from "../../core/packet-channel.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { BufferView } from "../../core/view.js";
 import { checkWaitOptions, describe } from "../../core/wait.js";
-import { type ReceivedLoan, RingReceivedLoan, RingSendLoan, type SendLoan } from "./loan.js";
+import { type Lending, type ReceivedLoan, RingReceivedLoan, RingSendLoan, type SendLoan } from "./loan.js";
 import { largestPayload } from "./ring-layout.js";
 import { RingLender, type Visitor } from "./ring-lender.js";
 import type { RingPort } from "./ring-port.js";
+import type { InPlaceWriter } from "./ring-writer.js";
+
+/** What one call of `sendInPlace` writes before the event loop may get a turn. */
+const IN_PLACE_BYTES = 64 * 1024;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** Options of {@link SharedBufferChannel.sendInPlace}. */
+export interface SendInPlaceOptions extends WaitOptions {
+  /** The most messages to send. As many as there is room for by default. */
+  readonly max?: number | undefined;
+}
 
 /**
  * A channel over two rings in shared memory: {@link Channel} with ways that spare the copies of large messages.
@@ -38,6 +49,20 @@ export interface SharedBufferChannel<Out, In = Out> extends Channel<Out, In> {
   loan(size: number, options?: WaitOptions): Promise<SendLoan>;
   /** Borrows room if there is some now, else `undefined`. Throws what `loan` rejects with. */
   tryLoan(size: number): SendLoan | undefined;
+  /**
+   * Has messages written where the receiver will read them, as many as there is room for, up to 64 KiB a call; waits, in line with the sends, until there is
+   * room for one. No memory is taken for a message: with {@link SharedBufferChannel.visit} this is the fastest way to carry small ones.
+   *
+   * The writer is called for each message with room for `size` bytes, `memory[start, end)`, in which old bytes may be. It returns how many of them, from
+   * `start` on, are the message, or `undefined` to end the call without one more. The room is the channel's again when it returns; what it sends on
+   * this channel by other calls comes later. A throw of the writer rejects; the messages before it are sent.
+   *
+   * Rejects as `send` does, and with a `TypeError` or `RangeError` when the writer returns something else.
+   *
+   * @param size - the most bytes of one message, 0 to `traits.maxMessageSize`; each payload begins at a multiple of 8
+   * @returns how many messages were sent; the last ones are on their way when it fulfils
+   */
+  sendInPlace(size: number, writer: InPlaceWriter, options?: SendInPlaceOptions): Promise<number>;
 
   /**
    * Receives the next message in place: in order with all other receives, and without a copy when it is still in the ring.
@@ -86,7 +111,8 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   readonly peer: Credentials;
   readonly #port: RingPort;
   readonly #lender: RingLender;
-  #lent: ArrayBuffer | undefined;
+  #lent: Buffer = NOTHING;
+  #lending: Lending | undefined;
 
   constructor(port: RingPort, options: SharedBufferChannelOptions<Out, In>) {
     const traits = sharedBufferTraits(port.memory.capacity);
@@ -102,8 +128,21 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   async loan(size: number, options?: WaitOptions): Promise<SendLoan> {
     this.#checkLoan(size, "loan");
     if (options !== undefined) checkWaitOptions(options);
-    await this.outgoing.reserve(() => this.#port.tryLend(size), size, options, "loan");
+    await this.#reserve(size, size, options, "loan");
     return this.#sendLoan(size);
+  }
+
+  async sendInPlace(size: number, writer: InPlaceWriter, options?: SendInPlaceOptions): Promise<number> {
+    this.#checkLoan(size, "sendInPlace");
+    if (typeof writer !== "function")
+      throw new TypeError(`writer must be a function, received ${describe(writer)}`);
+    if (options !== undefined) checkWaitOptions(options);
+    const count = checkMax(options?.max);
+    await this.#reserve(size, Math.max(size, IN_PLACE_BYTES), options, "sendInPlace");
+    const sent = this.#port.produce(writer, this.#outgoingMemory(), size, count, IN_PLACE_BYTES);
+    // The writer may have ended the channel; what it wrote in this call may be lost with it.
+    if (this.#port.isClosed) this.#checkOpen("sendInPlace");
+    return sent;
   }
 
   tryLoan(size: number): SendLoan | undefined {
@@ -128,10 +167,7 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
       throw new TypeError(`visitor must be a function, received ${describe(visitor)}`);
     }
     if (options !== undefined) checkWaitOptions(options);
-    let most = Infinity;
-    if (options?.max !== undefined && options.max !== Infinity) {
-      most = checkCount("options.max", options.max, 1, Number.MAX_SAFE_INTEGER);
-    }
+    const most = checkMax(options?.max);
     if (this.#isNext()) {
       const visited = this.#lender.visit(visitor, most);
       if (visited > 0) return visited;
@@ -212,6 +248,17 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
     return got instanceof RingReceivedLoan ? got : new RingReceivedLoan(got as Buffer, 0, undefined);
   }
 
+  async #reserve(
+    size: number,
+    bytes: number,
+    options: WaitOptions | undefined,
+    operation: string,
+  ): Promise<void> {
+    await this.outgoing.reserve(() => this.#port.tryLend(size), bytes, options, operation);
+    // Between the promise and this turn somebody may have destroyed the channel.
+    if (this.#port.isClosed) this.#checkOpen(operation);
+  }
+
   #checkLoan(size: number, operation: string): void {
     checkCount("size", size, 0, Number.MAX_SAFE_INTEGER);
     this.#checkOpen(operation);
@@ -228,18 +275,30 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   }
 
   #sendLoan(size: number): SendLoan {
-    this.#lent =
-      this.#lent === undefined || this.#lent.byteLength === 0
-        ? this.#port.memory.mapToLend("outgoing")
-        : this.#lent;
-    const bytes = new BufferView(this.#lent, this.#port.writer.nextPayload, size);
-    return new RingSendLoan(bytes, {
+    const { buffer } = this.#outgoingMemory();
+    this.#lending ??= {
       checkOpen: () => {
         this.#checkOpen("commit");
       },
       endLoan: (length) => {
         if (!this.#port.isClosed) this.#port.endLoan(length);
       },
-    });
+    };
+    return new RingSendLoan(new BufferView(buffer, this.#port.writer.nextPayload, size), this.#lending);
   }
+
+  #outgoingMemory(): Buffer {
+    // Not there yet, or the user has transferred it away.
+    if (this.#lent.length === 0) {
+      const map = this.#port.memory.mapToLend("outgoing");
+      this.#lent = new BufferView(map, 0, map.byteLength);
+    }
+    return this.#lent;
+  }
+}
+
+/** Checks how many messages are wanted at most. */
+function checkMax(max: number | undefined): number {
+  if (max === undefined || max === Infinity) return Infinity;
+  return checkCount("options.max", max, 1, Number.MAX_SAFE_INTEGER);
 }

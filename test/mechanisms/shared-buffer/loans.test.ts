@@ -267,3 +267,143 @@ describe("a visitor", () => {
     await expect(server.visit("no" as never)).rejects.toThrow(TypeError);
   });
 });
+
+describe("sendInPlace()", () => {
+  test("has messages of any length written in the ring, and they arrive in order with all others", async () => {
+    const [client, server] = await pair(8192);
+    const total = 20_000;
+    const sending = (async () => {
+      let sequence = 0;
+      while (sequence < total) {
+        if (sequence % 1000 === 999) {
+          await client.send(messageOf(sequence, lengthOf(sequence, 4, 300)));
+          sequence++;
+          continue;
+        }
+        const sent = await client.sendInPlace(300, (memory, start, end) => {
+          expect(end - start).toBe(300);
+          expect((memory.byteOffset + start) % 8).toBe(0);
+          if (sequence === total || sequence % 1000 === 999) return undefined;
+          const message = messageOf(sequence, lengthOf(sequence, 4, 300));
+          sequence++;
+          return message.copy(memory, start);
+        });
+        expect(sent).toBeGreaterThanOrEqual(0);
+      }
+    })();
+    let received = 0;
+    while (received < total) {
+      for (const message of await server.receiveMany()) {
+        checkMessage(message, received, lengthOf(received, 4, 300));
+        received++;
+      }
+    }
+    await sending;
+  });
+
+  test("waits for room, sends at most `max`, and tells how many", async () => {
+    const [client, server] = await pair(4096, { messages: 1 });
+    let written = 0;
+    const write = (memory: Buffer, start: number): number => memory.writeUInt32LE(written++, start) - start;
+    expect(await client.sendInPlace(4, write, { max: 3 })).toBe(3);
+    expect(await client.sendInPlace(4, () => undefined)).toBe(0);
+    let filled = 3;
+    const fill = async (): Promise<never> => {
+      for (;;) filled += await client.sendInPlace(4, write, { timeout: 50 });
+    };
+    await expect(fill()).rejects.toMatchObject({ code: "ERR_TIMEOUT", operation: "sendInPlace" });
+    expect(written).toBe(filled);
+    const waiting = client.sendInPlace(4, write, { max: 1 });
+    for (let sequence = 0; sequence < filled; sequence++) {
+      expect((await server.receive()).readUInt32LE(0)).toBe(sequence);
+    }
+    expect(await waiting).toBe(1);
+    expect((await server.receive()).readUInt32LE(0)).toBe(filled);
+  });
+
+  test("sends what was written before the writer throws or returns nonsense, and the channel goes on", async () => {
+    const [client, server] = await pair(4096);
+    for (const [result, kind] of [
+      [9, RangeError],
+      [-1, RangeError],
+      [0.5, RangeError],
+      [NaN, RangeError],
+      ["8", TypeError],
+    ] as const) {
+      let calls = 0;
+      const sent = client.sendInPlace(8, (memory, start) => {
+        memory.writeUInt32LE(++calls, start);
+        return calls < 3 ? 4 : (result as number);
+      });
+      await expect(sent).rejects.toThrow(kind);
+      expect((await server.receive()).readUInt32LE(0)).toBe(1);
+      expect((await server.receive()).readUInt32LE(0)).toBe(2);
+    }
+    const thrown = client.sendInPlace(8, () => {
+      throw new Error("from the writer");
+    });
+    await expect(thrown).rejects.toThrow("from the writer");
+    await client.send(Buffer.from("on"));
+    expect(String(await server.receive())).toBe("on");
+  });
+
+  test("lets the writer send otherwise, which comes later, and end the channel", async () => {
+    const [client, server] = await pair(4096);
+    let later: Promise<void> | undefined;
+    const sent = await client.sendInPlace(
+      8,
+      (memory, start) => {
+        later ??= client.send(Buffer.from("later"));
+        return memory.write("first", start);
+      },
+      { max: 1 },
+    );
+    expect(sent).toBe(1);
+    await later;
+    expect(String(await server.receive())).toBe("first");
+    expect(String(await server.receive())).toBe("later");
+    const ending = client.sendInPlace(8, (memory) => {
+      client.destroy();
+      expect(memory.length).toBe(0);
+      return 4;
+    });
+    await expect(ending).rejects.toMatchObject({ code: "ERR_CHANNEL_CLOSED" });
+    expect(client.state).toBe("closed");
+    await expect(server.receive()).rejects.toMatchObject({ code: "ERR_PEER_DIED" });
+    await expect(client.sendInPlace(8, () => undefined)).rejects.toMatchObject({
+      code: "ERR_CHANNEL_CLOSED",
+    });
+  });
+
+  test("is refused when the channel is destroyed as it gets its room", async () => {
+    const [client] = await pair(4096);
+    const loan = client.tryLoan(8);
+    const waiting = client.sendInPlace(8, () => undefined);
+    const borrowing = client.loan(8);
+    loan?.abandon();
+    client.destroy();
+    await expect(waiting).rejects.toMatchObject({ code: "ERR_CHANNEL_CLOSED" });
+    await expect(borrowing).rejects.toMatchObject({ code: "ERR_CHANNEL_CLOSED" });
+  });
+
+  test("takes a size that is possible, a function, and lets the event loop turn", async () => {
+    const [client, server] = await pair(4096);
+    await expect(client.sendInPlace(8, "no" as never)).rejects.toThrow(TypeError);
+    await expect(client.sendInPlace(-1, () => undefined)).rejects.toThrow(RangeError);
+    await expect(client.sendInPlace(8, () => undefined, { max: 0 })).rejects.toThrow(RangeError);
+    const most = client.traits.maxMessageSize;
+    await expect(client.sendInPlace(most + 1, () => undefined)).rejects.toMatchObject({
+      code: "ERR_MESSAGE_TOO_LARGE",
+    });
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    const reading = (async () => {
+      for (;;) await server.visit(() => undefined);
+    })();
+    while (!turned) await client.sendInPlace(8, () => 8);
+    server.destroy();
+    await expect(reading).rejects.toMatchObject({ code: "ERR_CHANNEL_CLOSED" });
+  });
+});
