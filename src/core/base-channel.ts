@@ -16,6 +16,7 @@ import {
   checkCount,
   checkMethods,
   checkOptions,
+  type ResolvedQueueLimits,
   resolveQueueLimits,
 } from "./options.js";
 import { Outgoing } from "./outgoing.js";
@@ -35,11 +36,21 @@ export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
   readonly address?: string | undefined;
   /** What is known of every message's sender on this connection. */
   readonly connection?: PacketDetails | undefined;
+  /** Makes the receiving half, where a mechanism has one of its own. */
+  readonly makeIncoming?: MakeIncoming<In> | undefined;
 }
 
 type AnyChannel = BaseChannel<never, unknown>;
 
 const NO_CAPABILITIES: readonly Capability[] = [];
+/** Makes the receiving half of a channel. */
+export type MakeIncoming<In> = (
+  limits: ResolvedQueueLimits,
+  codec: Codec<never, In>,
+  owner: AnyChannel,
+  hooks: IncomingHooks<AnyChannel>,
+) => Incoming<In, AnyChannel>;
+
 const CAPABILITIES: readonly Capability[] = ["to", "priority", "type", "handles"];
 const WRONG_DIRECTION = {
   send: "this channel only sends",
@@ -129,7 +140,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.outgoing = new Outgoing(outlet, (code, operation, text) => this.error(code, operation, text));
     this.#connection = connection;
     const receiveQueue = resolveQueueLimits("receiveQueue", options.receiveQueue);
-    this.incoming = new Incoming(receiveQueue, codec, this, BaseChannel.#hooks);
+    const makeIncoming: MakeIncoming<In> = options.makeIncoming ?? ((...parts) => new Incoming(...parts));
+    this.incoming = makeIncoming(receiveQueue, codec, this, BaseChannel.#hooks);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });

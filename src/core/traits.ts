@@ -23,7 +23,7 @@ export interface ChannelTraits {
   readonly direction: "send" | "receive" | "both";
   /** Who keeps messages apart: the kernel (or the ring), a framing in the byte stream, or nobody. */
   readonly boundaries: "kernel" | "framed" | "none";
-  /** Whether messages arrive in the order of `send`. */
+  /** Whether messages arrive in the order of `send`: those of one priority or type, where a message has one. */
   readonly ordered: boolean;
   /** Whether every accepted message arrives while the peer lives. */
   readonly reliable: boolean;
