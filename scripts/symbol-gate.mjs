@@ -13,7 +13,7 @@ const allowed = new Set(
   `__errno_location __libc_current_sigrtmax __libc_current_sigrtmin
    accept4 bind connect getpeername getsockname getsockopt listen recv recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair
    close fcntl ioctl open pipe2 poll read unlink write writev chmod fchmod flock ftruncate eventfd inotify_add_watch inotify_init1 inotify_rm_watch
-   mmap munmap sysconf syscall
+   mmap munmap pthread_create pthread_detach sysconf syscall
    geteuid getpid getuid kill sched_yield sigaction
    calloc free malloc realloc memchr memcmp memcpy memmove memset strchr strcmp strlen`.split(/\s+/),
 );

@@ -7,7 +7,7 @@
 enum { BATCH = 64 };
 
 // Elements `start` to `end` of a JavaScript array of Uint8Arrays. False when one is something else.
-static bool take_buffers(struct call *call, size_t index, uint32_t start, uint32_t count, struct iovec *out) {
+bool take_buffers(struct call *call, size_t index, uint32_t start, uint32_t count, struct iovec *out) {
     napi_handle_scope scope;
     if (napi_open_handle_scope(call->env, &scope) != napi_ok) return false;
     bool fine = true;
@@ -22,8 +22,7 @@ static bool take_buffers(struct call *call, size_t index, uint32_t start, uint32
     return fine;
 }
 
-// The arguments `buffers, start, end` at 1, 2 and 3.
-static bool take_span(struct call *call, uint32_t *start, uint32_t *count) {
+bool take_span(struct call *call, uint32_t *start, uint32_t *count) {
     uint32_t length;
     int64_t first, last;
     if (napi_get_array_length(call->env, call->values[1], &length) != napi_ok) {

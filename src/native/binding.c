@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ipc.h>
 #include <linux/limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -72,6 +73,14 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(unlinkShared, "s", NUMBER, memory_unlink_shared(TEXT(0)))                                                        \
     F(truncate, "fn", NUMBER, memory_truncate(FD(0), SIZE(1)))                                                         \
     F(allocate, "fn", NUMBER, memory_allocate(FD(0), SIZE(1)))                                                         \
+    F(mqOpen, "siunn", DESCRIPTOR, queue_open(TEXT(0), INT(1), (unsigned)a[2].number, SIZE(3), SIZE(4)))                \
+    F(mqUnlink, "s", NUMBER, queue_unlink(TEXT(0)))                                                                    \
+    F(mqAttributes, "fL3", NUMBER, queue_attributes(FD(0), LONGS(1)))                                                  \
+    F(mqBytes, "f", NUMBER, queue_bytes(FD(0)))                                                                        \
+    F(msgGet, "ii", NUMBER, sysv_get(INT(0), INT(1)))                                                                  \
+    F(msgStatus, "iL8", NUMBER, sysv_status(INT(0), LONGS(1)))                                                         \
+    F(msgSetCapacity, "in", NUMBER, sysv_set_capacity(INT(0), SIZE(1)))                                                \
+    F(msgRemove, "i", NUMBER, sysv_remove(INT(0)))                                                                     \
     F(signalOpen, "if", NUMBER, signal_subscribe(INT(0), FD(1)))                                                       \
     F(signalClose, "if", NUMBER, signal_unsubscribe(INT(0), FD(1)))                                                    \
     F(signalConfine, "ii", NUMBER, signal_confine(INT(0), INT(1)))                                                     \
@@ -153,6 +162,15 @@ static const struct function functions[] = {
     {"sendPackets", "f---A", NUMBER, NULL, send_packets},
     {"receivePackets", "fBnBnIOb", NUMBER, NULL, receive_packets},
     {"receiveHandles", "fBII3", NUMBER, NULL, receive_handles},
+    {"mqSend", "f---u", NUMBER, NULL, queue_send},
+    {"mqReceive", "fBnnI", NUMBER, NULL, queue_receive},
+    {"msgSend", "i---n", NUMBER, NULL, sysv_send},
+    {"msgReceive", "iBnnI-", NUMBER, NULL, sysv_receive},
+    {"msgWaitOpen", "f", NUMBER, NULL, wait_open},
+    {"msgWaitMessage", "-i-", NUMBER, NULL, wait_message},
+    {"msgWaitSend", "-inB", NUMBER, NULL, wait_send},
+    {"msgWaitResult", "-I3", NUMBER, NULL, wait_result},
+    {"msgWaitClose", "-", NUMBER, NULL, wait_close},
     {"mapMemory", "fnnb", NUMBER, NULL, map_memory},
     {"mapRing", "fnnb", NUMBER, NULL, map_ring},
     {"unmapMemory", "-", NUMBER, NULL, unmap_memory},
@@ -166,6 +184,7 @@ enum { FUNCTION_COUNT = sizeof functions / sizeof functions[0] };
 // Before the finalizers of the environment, while the descriptors are still known.
 static void on_environment_ending(void *data) {
     struct state *state = data;
+    waits_end_all(state);
     owned_close_all(&state->owned);
 }
 

@@ -23,6 +23,7 @@ struct state {
     struct poll_slot *polls;
     uint32_t poll_room, polls_used;
     uint32_t first_free; // slot + 1; 0: none
+    struct waiter *waiters; // threads that wait at System V queues
     napi_async_cleanup_hook_handle cleanup;
     bool ending;
     int holders; // the environment, and each uv handle: the last to leave frees
@@ -54,6 +55,9 @@ struct call {
 bool take_arguments(struct call *call, const char *letters);
 bool take_integer(struct call *call, size_t index, double low, double high, const char *must, int64_t *out);
 bool take_array_of(napi_env env, napi_value value, napi_typedarray_type wanted, struct argument *out);
+// The arguments `buffers, start, end` at 1, 2 and 3; then elements of that array.
+bool take_span(struct call *call, uint32_t *start, uint32_t *count);
+bool take_buffers(struct call *call, size_t index, uint32_t start, uint32_t count, struct iovec *out);
 // What an object of ours wraps; NULL for any other value, of which a wrong cast would misread memory: an error was thrown.
 void *take_tagged(struct call *call, size_t index, const napi_type_tag *tag, const char *must);
 // Throws "sluice core: read: argument 3 must be …" as a RangeError or TypeError. Always NULL, to be returned.
@@ -76,6 +80,11 @@ napi_value number_of(napi_env env, int64_t number);
 typedef napi_value special(struct state *state, struct call *call);
 special write_buffers, send_packets, receive_packets, receive_handles; // binding-buffers.c
 special map_memory, map_ring, unmap_memory;                             // binding-memory.c
+special queue_send, queue_receive, sysv_send, sysv_receive;               // binding-queues.c
+special wait_open, wait_message, wait_send, wait_result, wait_close;    // binding-waits.c
 special poll_open_handle, poll_set_handle, poll_reference_handle, poll_close_handle; // binding-poll.c
+
+// Ends what would still use descriptors of this thread.
+void waits_end_all(struct state *state);
 
 #endif

@@ -4,12 +4,13 @@
     X(ENODEV) X(ENOTDIR) X(EISDIR) X(EINVAL) X(EMFILE) X(ENFILE) X(ENOSPC) X(ESPIPE) X(EROFS) X(EPIPE) X(ENAMETOOLONG) \
     X(ENOSYS) X(ELOOP) X(EPROTO) X(EOVERFLOW) X(ENOTSOCK) X(EDESTADDRREQ) X(EMSGSIZE) X(EPROTOTYPE) X(ENOPROTOOPT)     \
     X(EOPNOTSUPP) X(EADDRINUSE) X(EADDRNOTAVAIL) X(ECONNABORTED) X(ECONNRESET) X(ENOBUFS) X(EISCONN) X(ENOTCONN)       \
-    X(ETIMEDOUT) X(ECONNREFUSED) X(EINPROGRESS) X(EBUSY) X(EFBIG)                                                               \
+    X(ETIMEDOUT) X(ECONNREFUSED) X(EINPROGRESS) X(EBUSY) X(EFBIG) X(E2BIG) X(ENOMSG) X(EIDRM)                                                            \
     X(O_RDONLY) X(O_WRONLY) X(O_RDWR) X(O_CREAT) X(O_EXCL) X(O_TRUNC) X(O_APPEND) X(O_NONBLOCK) X(O_NOFOLLOW)          \
     X(O_DIRECTORY) X(O_PATH)                                                                                           \
     X(AF_UNIX) X(SOCK_STREAM) X(SOCK_DGRAM) X(SOCK_SEQPACKET) X(SHUT_RD) X(SHUT_WR) X(SHUT_RDWR)                       \
     X(SO_TYPE) X(SO_ERROR) X(SO_SNDBUF) X(SO_RCVBUF) X(SO_PASSCRED) X(SO_ACCEPTCONN) X(SO_SNDBUFFORCE)                 \
     X(SO_RCVBUFFORCE) X(SO_PROTOCOL) X(SO_DOMAIN) X(PIPE_BUF) X(IOV_MAX)                                               \
     X(S_IFMT) X(S_IFSOCK) X(S_IFREG) X(S_IFDIR) X(S_IFIFO)                                                             \
+    X(IPC_CREAT) X(IPC_EXCL)                                                                                           \
     X(F_SEAL_SEAL) X(F_SEAL_SHRINK) X(F_SEAL_GROW) X(F_SEAL_WRITE)                                                     \
-    X(SI_USER) X(SI_QUEUE) X(SI_TKILL) X(SIGRTMIN) X(SIGRTMAX) X(PACKET_STRIDE) X(NAME_STRIDE)
+    X(SI_USER) X(SI_QUEUE) X(SI_TKILL) X(SIGRTMIN) X(SIGRTMAX) X(PACKET_STRIDE) X(NAME_STRIDE) X(MESSAGE_STRIDE)

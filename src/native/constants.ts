@@ -11,6 +11,7 @@ export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
+export const E2BIG = 7;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
@@ -32,6 +33,8 @@ export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+export const ENOMSG = 42;
+export const EIDRM = 43;
 export const EPROTO = 71;
 export const EOVERFLOW = 75;
 export const ENOTSOCK = 88;
@@ -133,6 +136,39 @@ export const PACKET_HAD_HANDLES = 32;
 export const HANDLES_LOST = 1;
 /** `receiveHandles`: the message was longer than the buffer, its rest is lost. */
 export const HANDLES_MESSAGE_TRUNCATED = 2;
+
+/** Int32 fields that `mqReceive` and `msgReceive` write for each message. */
+export const MESSAGE_STRIDE = 4;
+export const MESSAGE_OFFSET = 0;
+export const MESSAGE_LENGTH = 1;
+/** The priority; on System V queues the lower half of the type. */
+export const MESSAGE_GRADE = 2;
+export const MESSAGE_GRADE_HIGH = 3;
+
+/** Int64 fields that `mqAttributes` writes. */
+export const MQ_ATTRIBUTES_LENGTH = 3;
+export const MQ_MESSAGES = 0;
+export const MQ_MOST_MESSAGES = 1;
+export const MQ_MESSAGE_SIZE = 2;
+
+/** Int64 fields that `msgStatus` writes. */
+export const MSG_STATUS_LENGTH = 8;
+export const MSG_MESSAGES = 0;
+export const MSG_BYTES = 1;
+export const MSG_CAPACITY = 2;
+export const MSG_LAST_SENDER = 3;
+export const MSG_LAST_RECEIVER = 4;
+export const MSG_MODE = 5;
+export const MSG_UID = 6;
+export const MSG_GID = 7;
+
+/** What `msgWaitResult` says of a wait. */
+export const MSG_WAIT_BUSY = 0;
+export const MSG_WAIT_DONE = 1;
+/** The thread has ended; the object is of no use any more. */
+export const MSG_WAIT_EXITED = 2;
+/** A wait for a message has taken one that is empty. */
+export const MSG_WAIT_TOOK_EMPTY = 1;
 
 /** Int64 fields that `status` and `statusOf` write. */
 export const STATUS_LENGTH = 8;

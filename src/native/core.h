@@ -140,6 +140,57 @@ int64_t signal_dropped(int fd);
 int64_t signal_disposition(int signo);
 int64_t signal_set_disposition(int signo, int disposition);
 
+// What ends the blocking call of a thread of ours, and of no other.
+int64_t signal_hold_interruptions(void);
+void signal_release_interruptions(void);
+void signal_admit_interruptions(void);
+int64_t signal_interrupt(int tid);
+uint64_t signal_block_all(void);
+void signal_restore(uint64_t mask);
+
+// queue.c, sysv.c
+enum { MESSAGE_STRIDE = 4, SYSV_STATUS_LENGTH = 8 };
+struct message_batch {
+    uint8_t *memory;
+    size_t length;
+    size_t room; // for each message
+    int32_t *info;
+    size_t limit;
+};
+// Where a message lies, and its priority or type.
+static inline void message_record(struct message_batch *batch, size_t index, size_t offset, size_t length, int64_t grade) {
+    int32_t *record = batch->info + index * MESSAGE_STRIDE;
+    record[0] = (int32_t)offset;
+    record[1] = (int32_t)length;
+    record[2] = (int32_t)grade;
+    record[3] = (int32_t)(grade >> 32);
+}
+int64_t queue_open(const char *name, int flags, unsigned mode, size_t most_messages, size_t most_bytes);
+int64_t queue_unlink(const char *name);
+int64_t queue_attributes(int fd, int64_t out[3]);
+int64_t queue_bytes(int fd);
+int64_t queue_send_many(int fd, const struct iovec *messages, size_t count, unsigned priority);
+int64_t queue_receive_many(int fd, struct message_batch *batch);
+int64_t sysv_get(int key, int flags);
+int64_t sysv_status(int id, int64_t out[SYSV_STATUS_LENGTH]);
+int64_t sysv_set_capacity(int id, size_t bytes);
+int64_t sysv_remove(int id);
+int64_t sysv_send_many(int id, const struct iovec *messages, size_t count, long type);
+int64_t sysv_receive_many(int id, struct message_batch *batch, long type);
+
+// sysv-wait.c: a thread that waits, one wait at a time.
+enum { SYSV_WAIT_BUSY, SYSV_WAIT_DONE, SYSV_WAIT_EXITED };
+enum { SYSV_TOOK_EMPTY = 1 };
+struct sysv_wait;
+int64_t sysv_wait_open(int event, struct sysv_wait **out);
+int64_t sysv_wait_message(struct sysv_wait *wait, int queue, long type);
+int64_t sysv_wait_send(struct sysv_wait *wait, int queue, long type, const void *bytes, size_t length);
+int64_t sysv_wait_result(struct sysv_wait *wait, int32_t out[3]);
+// Tells the thread to end; 1: it has. The interruption may come a moment before the thread blocks: call again until it has ended.
+int64_t sysv_wait_close(struct sysv_wait *wait);
+// Ends the thread, waits until it has, and releases.
+void sysv_wait_free(struct sysv_wait *wait);
+
 // process.c
 int64_t process_signal(int pid, int signo, const int32_t *value);
 int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value);

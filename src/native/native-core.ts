@@ -1,3 +1,8 @@
+/** A thread that waits at System V queues, as the addon keeps it. Opaque: only functions of the core take it. */
+export interface NativeMessageWait {
+  readonly nativeMessageWait: unique symbol;
+}
+
 /** Raw bytes of an AF_UNIX name: a path without NUL, or an abstract name whose first byte is 0. See unix(7). */
 export type SocketName = Uint8Array;
 
@@ -229,6 +234,71 @@ export interface NativeCore {
    * the core did not map, and for one that is detached already.
    */
   unmapMemory(buffer: ArrayBuffer): number;
+
+  // ---- message queues ----------------------------------------------------------------------------------------
+
+  /**
+   * mq_open(3) by its system call, non-blocking. `mode` and the two limits count when the queue is made; `mostMessages` 0: the system's default
+   * limits. The descriptor can be watched by a Poll.
+   */
+  mqOpen(name: string, flags: number, mode: number, mostMessages: number, messageSize: number): number;
+  mqUnlink(name: string): number;
+  /** mq_getattr(3), as `MQ_*` fields. */
+  mqAttributes(fd: number, out: BigInt64Array): number;
+  /** Bytes of all messages that wait, as the queue's file tells; `-EBADF` when it is open for writing only. */
+  mqBytes(fd: number): number;
+  /** mq_send(3) for `messages[start]` to `messages[end - 1]`: how many the queue took. A negative errno only when it took none of them. */
+  mqSend(fd: number, messages: readonly Uint8Array[], start: number, end: number, priority: number): number;
+  /**
+   * mq_receive(3) until nothing is there, `limit` were received, or less than `room` is left in `memory`. `room` is what each message may take, at least
+   * the queue's message size (`-EMSGSIZE`). One `MESSAGE_*` record for each is written to `info`. Returns how many; a negative errno when it was none.
+   */
+  mqReceive(fd: number, memory: Uint8Array, room: number, limit: number, info: Int32Array): number;
+
+  /** msgget(2): the id of a System V queue. */
+  msgGet(key: number, flags: number): number;
+  /** IPC_STAT of msgctl(2), as `MSG_*` fields. */
+  msgStatus(id: number, out: BigInt64Array): number;
+  /** IPC_SET of msgctl(2): how many bytes the queue holds (`msg_qbytes`). `-EPERM` over kernel.msgmnb. */
+  msgSetCapacity(id: number, bytes: number): number;
+  /** IPC_RMID of msgctl(2). Whoever waits at the queue is told `-EIDRM`. */
+  msgRemove(id: number): number;
+  /** msgsnd(2) with IPC_NOWAIT for `messages[start]` to `messages[end - 1]`: how many the queue took. A negative errno only when it took none of them. */
+  msgSend(id: number, messages: readonly Uint8Array[], start: number, end: number, type: number): number;
+  /**
+   * msgrcv(2) with IPC_NOWAIT and MSG_NOERROR, otherwise as {@link NativeCore.mqReceive}. A message that is longer than `room` is cut to it. `memory` must begin
+   * at a multiple of 8; each message takes 8 bytes besides its own.
+   */
+  msgReceive(
+    id: number,
+    memory: Uint8Array,
+    room: number,
+    limit: number,
+    info: Int32Array,
+    type: number,
+  ): number;
+  /**
+   * Starts a thread that waits at System V queues, one wait at a time, with all signals blocked but SIGURG, by which it is interrupted. It adds 1 to the
+   * eventfd at the end of each wait, and when it has ended itself. The eventfd must stay open until then.
+   */
+  msgWaitOpen(eventfd: number): NativeMessageWait | number;
+  /**
+   * Waits until there is a message of this type (as for msgrcv(2)), without taking it. Only an empty message is taken: `MSG_WAIT_TOOK_EMPTY`. `-EBUSY` while the
+   * thread waits for something else.
+   */
+  msgWaitMessage(wait: NativeMessageWait, id: number, type: number): number;
+  /** Sends a message, of which it makes a copy, as soon as there is room. */
+  msgWaitSend(wait: NativeMessageWait, id: number, type: number, bytes: Uint8Array): number;
+  /**
+   * What became of the wait, one of `MSG_WAIT_*`: told once, then the thread is free for the next. `out[0]` has the result, 0 or more or a negative errno (`-EINTR`:
+   * interrupted, nothing was done), `out[1]` and `out[2]` the halves of the type.
+   */
+  msgWaitResult(wait: NativeMessageWait, out: Int32Array): number;
+  /**
+   * Tells the thread to end, and interrupts its wait. 1: it has ended. The interruption can come a moment before the thread blocks: call again until
+   * {@link NativeCore.msgWaitResult} says that it has ended.
+   */
+  msgWaitClose(wait: NativeMessageWait): number;
 
   // ---- signals -----------------------------------------------------------------------------------------------
 

@@ -86,7 +86,17 @@ static void block_here(int signo, ucontext_t *context) {
     memcpy(&context->uc_sigmask, &mask, sizeof mask);
 }
 
+// A blocked call of a thread that waits for us ends with EINTR when a handler has run on it, whatever the handler does. The signal for that is one whose
+// default is to be ignored, so that nothing happens should somebody have taken the handler away; it is recognised by its value and told to nobody.
+enum { INTERRUPTION = SIGURG };
+static char interruption_request;
+
+static bool is_interruption_request(const siginfo_t *info) {
+    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &interruption_request;
+}
+
 static void handler(int signo, siginfo_t *info, void *context) {
+    if (signo == INTERRUPTION && is_interruption_request(info)) return;
     int saved = errno;
     atomic_fetch_add(&running, 1);
     if (signo >= FIRST_REALTIME && syscall(SYS_gettid) != getpid()) {
@@ -230,17 +240,21 @@ void signal_forget(int fd) {
     if (place != NULL) wait_for_handlers();
 }
 
-static int64_t request_confinement(int signo, int tid) {
-    enum { YIELDS = 100, ATTEMPTS = 10000 };
-    const struct timespec pause = {.tv_nsec = 100000};
-    uint32_t before = atomic_load(&confinements);
+static int64_t queue_request(int tid, int signo, void *request) {
     siginfo_t info = {0};
     info.si_signo = signo;
     info.si_code = SI_QUEUE;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_ptr = &confinement_request;
-    int64_t result = RESULT(syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signo, &info));
+    info.si_value.sival_ptr = request;
+    return RESULT(syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signo, &info));
+}
+
+static int64_t request_confinement(int signo, int tid) {
+    enum { YIELDS = 100, ATTEMPTS = 10000 };
+    const struct timespec pause = {.tv_nsec = 100000};
+    uint32_t before = atomic_load(&confinements);
+    int64_t result = queue_request(tid, signo, &confinement_request);
     for (int i = 0; result >= 0 && atomic_load(&confinements) == before; i++) {
         if (i == ATTEMPTS) {
             // The thread is held, by a debugger perhaps. The request will still come, and must find the handler, whoever closes what.
@@ -265,6 +279,47 @@ int64_t signal_confine(int signo, int tid) {
     int64_t result = handled ? request_confinement(signo, tid) : -ENOENT;
     unlock();
     return result;
+}
+
+int64_t signal_hold_interruptions(void) {
+    lock();
+    int64_t result = install(INTERRUPTION);
+    if (result >= 0) subscribers[INTERRUPTION]++;
+    unlock();
+    return result;
+}
+
+void signal_release_interruptions(void) {
+    lock();
+    if (--subscribers[INTERRUPTION] == 0) uninstall(INTERRUPTION);
+    unlock();
+}
+
+int64_t signal_interrupt(int tid) {
+    lock();
+    int64_t result = install(INTERRUPTION);
+    unlock();
+    return result < 0 ? result : queue_request(tid, INTERRUPTION, &interruption_request);
+}
+
+// The kernel's masks of this thread, 64 bits, by the system call: the C library's functions would spare its own signals.
+static uint64_t change_mask(int how, uint64_t mask) {
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, how, &mask, &before, sizeof before);
+    return before;
+}
+
+// All but those by which a C library tells its threads of setuid(2) and the like, and for whose answer it waits.
+uint64_t signal_block_all(void) {
+    return change_mask(SIG_BLOCK, ~(bit_of(32) | bit_of(33) | bit_of(34)));
+}
+
+void signal_restore(uint64_t mask) {
+    change_mask(SIG_SETMASK, mask);
+}
+
+void signal_admit_interruptions(void) {
+    change_mask(SIG_UNBLOCK, bit_of(INTERRUPTION));
 }
 
 int64_t signal_dropped(int fd) {
