@@ -11,6 +11,14 @@ export type { ChannelOptions, QueueLimits, StreamOptions } from "./core/options.
 export type { ChannelTraits, Mechanism } from "./core/traits.js";
 export * from "./codec/index.js";
 export { MemoryChannel } from "./mechanisms/memory/memory-channel.js";
+export { MessageQueue } from "./mechanisms/message-queue/message-queue.js";
+export type {
+  MessageQueueChannel,
+  MessageQueueIdentity,
+  MessageQueueKind,
+  MessageQueueOptions,
+  MessageQueueStatus,
+} from "./mechanisms/message-queue/options.js";
 export { NamedPipe } from "./mechanisms/named-pipe/named-pipe.js";
 export type {
   NamedPipeCreateOptions,

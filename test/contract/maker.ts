@@ -50,6 +50,12 @@ export interface Maker {
   readonly twoProcesses: boolean;
   /** Whether the receiver is told that the sender has gone. A datagram socket is not: there is no connection. */
   readonly receiverSeesEnd: boolean;
+  /** The largest message in bytes, where that is less than 64 KiB. */
+  readonly largestMessage?: number;
+  /** How many small messages it holds while nobody receives, where that is less than 50. */
+  readonly holds?: number;
+  /** Whether the sender is told that the receiver has gone: always, unless this is `false`. A message queue belongs to neither of them. */
+  readonly senderSeesEnd?: false;
   /** Whether the empty message is carried; otherwise it is refused with this code. */
   readonly emptyMessage: "carried" | "ERR_UNSUPPORTED" | "ERR_INVALID_MESSAGE";
   /** Whether the engine works in worker threads; otherwise it refuses with `ERR_UNSUPPORTED`. */
@@ -62,6 +68,8 @@ export interface Maker {
   readonly leaves: readonly string[];
   /** Files that remain, besides, when a process is killed with SIGKILL. */
   readonly leavesWhenKilled: readonly string[];
+  /** Removes what outlives both ends by design and is no file of the directory. */
+  remove?(directory: string): void;
 }
 
 /** Both ends in this process. */

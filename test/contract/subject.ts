@@ -51,11 +51,12 @@ export interface Scratch extends Disposable {
 }
 
 /** Makes a directory for addresses. */
-export function scratch(): Scratch {
+export function scratch(maker?: Maker): Scratch {
   const directory = mkdtempSync(path.join(tmpdir(), "sluice-contract-"));
   return {
     path: directory,
     [Symbol.dispose]: () => {
+      maker?.remove?.(directory);
       rmSync(directory, { recursive: true });
     },
   };
@@ -63,7 +64,7 @@ export function scratch(): Scratch {
 
 /** Opens both ends here. Leaving the scope destroys them, and looks for files that they have left. */
 export async function openPair({ maker, way }: Subject, options: EndOptions = {}): Promise<Pair> {
-  const directory = scratch();
+  const directory = scratch(maker);
   const [first, second] = await within("both ends to open", makePair(maker, directory.path, options));
   return {
     sender: way === "first-to-second" ? first : second,

@@ -51,7 +51,7 @@ export function lifetimeLines(subject: Subject): void {
     for (const scenario of ["close", "destroy", "unref"] as const) {
       const what = { close: "closed", destroy: "destroyed", unref: "unref'ed" }[scenario];
       it(`a channel that is ${what} does not keep its process alive`, async () => {
-        using directory = scratch();
+        using directory = scratch(maker);
         await using peer = startPeer("contract-lifetime", [maker.name, directory.path, scenario]);
         await within("the scenario", peer.expectLine("done"));
         expect(await within("the process to end by itself", peer.exit), peer.stderr).toEqual({
@@ -66,7 +66,7 @@ export function lifetimeLines(subject: Subject): void {
         ? "an open channel keeps its process alive until it is closed"
         : "an open channel alone does not keep its process alive: there is nothing that could still happen",
       async () => {
-        using directory = scratch();
+        using directory = scratch(maker);
         await using peer = startPeer("contract-lifetime", [maker.name, directory.path, "open"]);
         await within("the scenario", peer.expectLine("done"));
         // In the first case a timer that does not keep the process alive closes the channel, and says so.
@@ -82,7 +82,7 @@ export function lifetimeLines(subject: Subject): void {
   describe("13. user code never runs inside a native callback's stack", () => {
     for (const place of ["then", "loop", "decode", "send"] as const) {
       it(`a throw in user code (${place}) is an ordinary uncaught error that names its place`, async () => {
-        using directory = scratch();
+        using directory = scratch(maker);
         await using peer = startPeer("contract-lifetime", [maker.name, directory.path, "throw", place]);
         const exit = await within("the process to end", peer.exit);
         expect(exit, peer.stderr).toEqual({ code: 1, signal: null });
@@ -91,7 +91,7 @@ export function lifetimeLines(subject: Subject): void {
     }
 
     it("an uncaught error that the process handles leaves the channel working", async () => {
-      using directory = scratch();
+      using directory = scratch(maker);
       await using peer = startPeer("contract-lifetime", [maker.name, directory.path, "handled"]);
       await within("the error", peer.expectLine("uncaught: thrown by the user"));
       await within("the messages after it", peer.expectLine("done"));
@@ -105,7 +105,7 @@ export function lifetimeLines(subject: Subject): void {
         ? "works in workers, 20 of which are terminated in mid-traffic"
         : "is refused in workers with ERR_UNSUPPORTED",
       async () => {
-        using directory = scratch();
+        using directory = scratch(maker);
         await using peer = startPeer("contract-workers", [maker.name, directory.path, "20"]);
         const line = await within("20 workers", peer.nextLine(), 18_000);
         expect(await within("the process to end", peer.exit), peer.stderr).toEqual({ code: 0, signal: null });

@@ -90,9 +90,9 @@ export function sendingLines(subject: Subject): void {
     it("fulfils when nothing was sent, and after messages that leave at once", async () => {
       await using pair = await openPair(subject);
       await within("flush of nothing", pair.sender.flush());
-      await pair.sender.sendMany(messages(10));
+      await pair.sender.sendMany(messages(5));
       await within("flush", pair.sender.flush());
-      await receiveRun(pair.receiver, 0, 10);
+      await receiveRun(pair.receiver, 0, 5);
     });
 
     it("waits for what a receiver that does not read holds up", async () => {

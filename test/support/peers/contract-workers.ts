@@ -84,6 +84,7 @@ async function runWorker(maker: Maker, directory: string, ends: Task["ends"]): P
     if (!maker.receiverSeesEnd) end.destroy();
     await end.closed;
   }
+  maker.remove?.(directory);
   return message.refused;
 }
 

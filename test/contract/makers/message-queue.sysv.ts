@@ -1,0 +1,4 @@
+import type { Maker } from "../maker.js";
+import { queueMaker } from "../queues.js";
+
+export const maker: Maker = queueMaker("sysv");
