@@ -266,7 +266,8 @@ export interface NativeCore {
   /** msgsnd(2) with IPC_NOWAIT for `messages[start]` to `messages[end - 1]`: how many the queue took. A negative errno only when it took none of them. */
   msgSend(id: number, messages: readonly Uint8Array[], start: number, end: number, type: number): number;
   /**
-   * msgrcv(2) with IPC_NOWAIT and MSG_NOERROR, otherwise as {@link NativeCore.mqReceive}. A message that is longer than `room` is cut to it. `memory` must begin
+   * msgrcv(2) with IPC_NOWAIT and MSG_NOERROR, otherwise as {@link NativeCore.mqReceive}. A message that is longer than `room` is cut to it; one that
+   * fills `room` is the last of its call. `memory` must begin
    * at a multiple of 8; each message takes 8 bytes besides its own.
    */
   msgReceive(

@@ -82,6 +82,8 @@ int64_t sysv_receive_many(int id, struct message_batch *batch, long type) {
         int64_t length = RESULT_RETRIED(syscall(SYS_msgrcv, id, message, batch->room, type, IPC_NOWAIT | MSG_NOERROR));
         if (length < 0) return count > 0 ? (int64_t)count : length;
         message_record(batch, count++, offset + sizeof *message, (size_t)length, message->type);
+        // What follows a message that was cut is left for a call that knows of it.
+        if ((size_t)length == batch->room) break;
         offset = (offset + sizeof *message + (size_t)length + 7) & ~(size_t)7;
     }
     return (int64_t)count;

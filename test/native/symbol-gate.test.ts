@@ -19,7 +19,8 @@ test("the builds that are shipped pass, and are small", () => {
     const path = `prebuilds/linux-${cpu}.node`;
     if (cpu !== process.arch && !existsSync(path)) continue;
     expect(checkSymbols(path)).toEqual([]);
-    expect(statSync(path).size).toBeLessThan(100_000);
+    // On arm64 the linker leaves a page of 64 KiB between code and data, which compresses to nothing.
+    expect(statSync(path).size).toBeLessThan(cpu === "arm64" ? 165_000 : 100_000);
   }
 });
 
