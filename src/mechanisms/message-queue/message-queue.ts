@@ -56,7 +56,7 @@ export class MessageQueue {
   /** Opens a queue that carries bytes. */
   static open(
     name: string | number,
-    options?: Omit<MessageQueueOptions<Uint8Array, Buffer>, "codec">,
+    options?: MessageQueueOptions<Uint8Array, Buffer>,
   ): Promise<MessageQueueChannel<Uint8Array, Buffer>>;
   /**
    * Opens a queue, or makes it. Fulfils when it is open, which never waits for anybody.
@@ -101,7 +101,7 @@ export class MessageQueue {
     options: MessageQueueOptions<never, unknown> = {},
   ): Promise<MessageQueueChannel<never, unknown>> {
     const plan = planQueue(options);
-    const codec = options.codec ?? (bytes());
+    const codec = options.codec ?? bytes();
     checkMethods("options.codec", codec, ["encode", "decode"]);
     resolveQueueLimits("sendQueue", options.sendQueue);
     resolveQueueLimits("receiveQueue", options.receiveQueue);
