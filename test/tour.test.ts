@@ -6,6 +6,8 @@ import { compiled, type Peer, startProgram } from "./support/child.js";
 
 const ROWS = [
   "NamedPipe",
+  "MessageQueue POSIX",
+  "MessageQueue System V",
   "UnixSocket stream",
   "UnixSocket seqpacket (native)",
   "UnixSocket seqpacket (node-unix-socket)",

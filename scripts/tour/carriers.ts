@@ -1,5 +1,7 @@
 import {
   type Channel,
+  MessageQueue,
+  type MessageQueueIdentity,
   NamedPipe,
   type SendOptions,
   SharedBuffer,
@@ -7,8 +9,11 @@ import {
   type WaitOptions,
 } from "sluice";
 
-/** A channel of bytes, as the tour uses it. */
-export type Carrier = Channel<Uint8Array, Buffer>;
+/** A channel of bytes, as far as the tour uses it. */
+export type Carrier = Pick<
+  Channel<Uint8Array, Buffer>,
+  "send" | "sendMany" | "flush" | "receive" | "receiveMany" | typeof Symbol.asyncDispose
+>;
 
 /** One row of the tour: how the second process waits for the first, and how the first reaches it. */
 export interface Route {
@@ -37,6 +42,43 @@ const namedPipe: Route = {
   listen: (folder) => Promise.resolve(() => NamedPipe.openDuplex(`${folder}/pipe`, { side: "a", timeout })),
   connect: (folder, wait) => NamedPipe.openDuplex(`${folder}/pipe`, { side: "b", ...wait }),
 };
+
+/** A queue for each direction, which the second process makes and the first removes. */
+function messageQueues(kind: "posix" | "sysv"): Route {
+  const queueOf = (folder: string, to: "first" | "second"): [string, MessageQueueIdentity] =>
+    kind === "posix"
+      ? [`/${folder.replaceAll("/", "-")}-${to}`, { kind }]
+      : [folder, { kind, projectId: to === "first" ? 1 : 2 }];
+  const open = async (folder: string, from: "first" | "second", create: boolean): Promise<Carrier> => {
+    const to = from === "first" ? "second" : "first";
+    const [outName, outQueue] = queueOf(folder, to);
+    const [inName, inQueue] = queueOf(folder, from);
+    const outgoing = await MessageQueue.open(outName, { ...outQueue, direction: "send", create });
+    const incoming = await MessageQueue.open(inName, { ...inQueue, direction: "receive", create });
+    return {
+      send: (message, options) => outgoing.send(message, options),
+      sendMany: (messages, options) => outgoing.sendMany(messages, options),
+      flush: (options) => outgoing.flush(options),
+      receive: (options) => incoming.receive(options),
+      receiveMany: (options) => incoming.receiveMany(options),
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all([outgoing.close(), incoming.close()]);
+        if (from === "second") return;
+        MessageQueue.unlink(outName, outQueue);
+        MessageQueue.unlink(inName, inQueue);
+      },
+    };
+  };
+  return {
+    name: kind === "posix" ? "MessageQueue POSIX" : "MessageQueue System V",
+    messageSize: 8192,
+    listen: async (folder) => {
+      const channel = await open(folder, "second", true);
+      return () => Promise.resolve(channel);
+    },
+    connect: (folder) => open(folder, "first", false),
+  };
+}
 
 const stream: Route = {
   name: "UnixSocket stream",
@@ -109,6 +151,8 @@ const sharedBuffer: Route = {
 /** Every channel that carries bytes between two processes. */
 export const routes: readonly Route[] = [
   namedPipe,
+  messageQueues("posix"),
+  messageQueues("sysv"),
   stream,
   seqpacket("native"),
   seqpacket("node-unix-socket"),
