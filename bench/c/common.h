@@ -122,6 +122,7 @@ typedef void (*program)(const struct options *options);
 program find_ring(const struct options *options);
 program find_stream(const struct options *options);
 program find_packets(const struct options *options);
+program find_queues(const struct options *options);
 program find_doorbell(const struct options *options);
 
 // Runs the two sides in two processes, pinned; the host is this one. Ends when both have ended well.

@@ -219,7 +219,9 @@ describe("System V queues", () => {
 
   test("handlers of SIGURG are not told of interruptions, and hear of other senders", async () => {
     let heard = 0;
-    const listen = (): void => void heard++;
+    const listen = (): void => {
+      heard++;
+    };
     process.on("SIGURG", listen);
     using wait = new Wait();
     core.msgWaitMessage(wait.thread, id, 0);

@@ -54,6 +54,19 @@ const peer = (name: string, module: string, style: string, rest: Partial<Entry>)
   ...rest,
 });
 
+/** The system's default limits are 8,192 bytes a message. */
+function queue(kind: "POSIX" | "System V"): Entry[] {
+  const module = kind === "POSIX" ? "queue-posix" : "queue-sysv";
+  return [
+    sluice(`MessageQueue ${kind}, sendMany/receiveMany`, module, "many", { quick: true, oneWay: small }),
+    sluice(`MessageQueue ${kind}, send/for await`, module, "each", {
+      quick: true,
+      oneWay: small,
+      roundTrip: trips,
+    }),
+  ];
+}
+
 /** Everything that is measured. Names are what `--only` looks at and what the goals refer to. */
 export const entries: readonly Entry[] = [
   sluice("SharedBuffer, sendMany/receiveMany", "shared-buffer", "many", {
@@ -120,6 +133,7 @@ export const entries: readonly Entry[] = [
     roundTrip: trips,
     idle: true,
   }),
+  ...(["POSIX", "System V"] as const).flatMap((kind) => queue(kind)),
 
   limit("shared ring, busy", "ring", "busy", { quick: true, oneWay: all }),
   limit("shared ring, asleep (futex)", "ring", "asleep", { oneWay: all, roundTrip: trips, fanOut: true }),
@@ -141,6 +155,12 @@ export const entries: readonly Entry[] = [
   limit("unix dgram, one call a message", "dgram", "each", { quick: true, oneWay: all, roundTrip: trips }),
   limit("FIFO, one write a message", "fifo", "each", { quick: true, oneWay: all, roundTrip: trips }),
   limit("FIFO, batched", "fifo", "batched", { oneWay: small }),
+  limit("POSIX queue, one call a message", "mq", "each", { quick: true, oneWay: small, roundTrip: trips }),
+  limit("System V queue, one call a message", "sysv", "each", {
+    quick: true,
+    oneWay: small,
+    roundTrip: trips,
+  }),
 
   peer("node:net, naive framing", "node-net", "naive", {
     quick: true,

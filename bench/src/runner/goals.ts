@@ -142,6 +142,17 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
       naive("one-way-64"),
     ),
   ];
+  for (const kind of ["POSIX", "System V"] as const) {
+    goals.push(
+      compared(
+        `MessageQueue ${kind} 64 B one way, sendMany/receiveMany`,
+        ["≥", 0.6],
+        "C one call a message",
+        find("one-way-64", `sluice MessageQueue ${kind}, ${many}`),
+        find("one-way-64", `C ${kind} queue, one call a message`),
+      ),
+    );
+  }
   for (const { entry, workload, ...series } of all) {
     if (workload.id !== "idle" || entry.kind !== "sluice") continue;
     const whole = { entry, workload, ...series };

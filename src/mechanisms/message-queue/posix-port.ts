@@ -61,7 +61,8 @@ export class PosixPort implements QueuePort {
 
   sendLater(message: Uint8Array, grade: number): void {
     this.#later = { message: [message], grade };
-    this.#patience.renew();
+    // A queue that is full has a stream of messages to carry.
+    this.#patience.found(2);
     this.watch();
   }
 
@@ -76,7 +77,7 @@ export class PosixPort implements QueuePort {
       memory.info,
     );
     if (count > 0) {
-      this.#patience.renew();
+      this.#patience.found(count);
       return copyOut(count);
     }
     if (count !== -EAGAIN)

@@ -72,7 +72,8 @@ export class SysvPort implements QueuePort {
 
   sendLater(message: Uint8Array, grade: number): void {
     this.#later = { message: [message], grade };
-    this.#patience.renew();
+    // A queue that is full has a stream of messages to carry.
+    this.#patience.found(2);
     this.#askSoon();
   }
 
@@ -90,7 +91,7 @@ export class SysvPort implements QueuePort {
       selection,
     );
     if (count > 0) {
-      this.#patience.renew();
+      this.#patience.found(count);
       return copyOut(count);
     }
     if (count !== -ENOMSG) this.#takeFailed(count);
@@ -201,7 +202,7 @@ export class SysvPort implements QueuePort {
     this.#later = undefined;
     if (message === undefined) return;
     this.#waits.toSend(this.#queue.id, grade, message, (result) => {
-      this.#patience.renew();
+      this.#patience.found(2);
       if (this.#closed) return;
       if (result < 0) this.#sink.fail(this.#failed(result, "send to", "msgsnd"));
       else this.#sink.sent();

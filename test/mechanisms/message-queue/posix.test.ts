@@ -225,6 +225,6 @@ describe("arguments", () => {
   });
 
   it("MessageQueue has no instances", () => {
-    expect(() => Reflect.construct(MessageQueue, [])).toThrow(/MessageQueue\.open/);
+    expect(() => Reflect.construct(MessageQueue, []) as unknown).toThrow(/MessageQueue\.open/);
   });
 });

@@ -1,0 +1,3 @@
+import { queues } from "./sluice-queues.js";
+
+export default queues("posix");
