@@ -1,24 +1,21 @@
-import { bytes } from "../../codec/index.js";
-import type { Channel, Receiver, Sender } from "../../core/channel.js";
-import type { Codec } from "../../core/codec.js";
+import type { Channel, Receiver, Sender, WaitOptions } from "../../core/channel.js";
 import { extend } from "../../core/extend.js";
-import { checkCount, checkOptions, type StreamOptions } from "../../core/options.js";
+import { checkCount, checkOptions } from "../../core/options.js";
 import { StreamChannel } from "../../core/stream-channel.js";
+import type { ChannelTraits } from "../../core/traits.js";
+import { checkWaitOptions } from "../../core/wait.js";
 import { loadCore } from "../../native/binding.js";
-import { DescriptorStream } from "../descriptor-stream.js";
+import { checkBoolean, checkChoice } from "../check-option.js";
+import { openPipe, type PipeChannelOptions, type PipePlan, planPipe } from "../pipe-channel.js";
 import { openWhenRead } from "./await-reader.js";
 import { openDuplexEnds } from "./duplex.js";
 import { checkKind, checkPath, failed, openToRead, statusOf } from "./fifo.js";
 import { makeFifo } from "./make-fifo.js";
-import {
-  checkBoolean,
-  checkChoice,
-  type NamedPipeCreateOptions,
-  type NamedPipeDuplexOptions,
-  type NamedPipeReaderOptions,
-  type NamedPipeWriterOptions,
-  type Plan,
-  planChannel,
+import type {
+  NamedPipeCreateOptions,
+  NamedPipeDuplexOptions,
+  NamedPipeReaderOptions,
+  NamedPipeWriterOptions,
 } from "./options.js";
 
 /** The descriptors that a channel runs over. */
@@ -219,35 +216,27 @@ export class NamedPipe {
   }
 }
 
+/** Checks what all opening calls share, before anything is opened or waited for. */
+function planChannel<Out, In>(
+  direction: ChannelTraits["direction"],
+  options: PipeChannelOptions<Out, In> & WaitOptions,
+  writers: "single" | "many",
+): PipePlan<Out, In> {
+  checkOptions(options);
+  checkWaitOptions(options);
+  return planPipe("named-pipe", direction, options, writers);
+}
+
 function channelOver<Out, In>(
   ends: Ends,
   path: string,
-  plan: Plan,
-  options: StreamOptions<Out, In> & { capacity?: number | undefined },
+  plan: PipePlan<Out, In>,
+  options: PipeChannelOptions<Out, In>,
 ): Channel<Out, In> {
-  const descriptors = Object.values(ends) as number[];
-  let stream: DescriptorStream | undefined;
-  try {
-    if (options.capacity !== undefined) enlarge(descriptors, options.capacity, path);
-    stream = new DescriptorStream({ mechanism: "named-pipe", address: path, ...ends });
-    const codec = options.codec ?? (bytes() as Codec<unknown, unknown> as Codec<Out, In>);
-    return new StreamChannel(stream, extend(options, extend(plan, { codec, address: path })));
-  } catch (error) {
-    if (stream !== undefined) stream.close();
-    else for (const fd of descriptors) loadCore().close(fd);
-    throw error;
-  }
-}
-
-/** Makes pipes hold so many bytes. They are shared with the other side, so they are never made smaller. */
-function enlarge(descriptors: readonly number[], capacity: number, path: string): void {
-  const core = loadCore();
-  for (const fd of descriptors) {
-    if (core.pipeCapacity(fd) >= capacity) continue;
-    const result = core.setPipeCapacity(fd, capacity);
-    if (result >= 0) continue;
-    const action = `give the FIFO ${JSON.stringify(path)} a capacity of ${capacity} bytes`;
-    const hint = "the user's limits are fs.pipe-max-size and fs.pipe-user-pages-soft";
-    throw failed(result, "open", path, "fcntl", action, hint);
-  }
+  const named = { ...ends, mechanism: "named-pipe", operation: "open", address: path } as const;
+  return openPipe(
+    named,
+    options.capacity,
+    (stream) => new StreamChannel(stream, extend(options, extend(plan, { address: path }))),
+  );
 }

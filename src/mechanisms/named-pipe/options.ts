@@ -1,17 +1,5 @@
-import { lengthPrefixed } from "../../codec/index.js";
 import type { WaitOptions } from "../../core/channel.js";
-import type { Framing } from "../../core/codec.js";
-import { extend } from "../../core/extend.js";
-import {
-  type ChannelOptions,
-  checkCount,
-  checkOptions,
-  resolveQueueLimits,
-  type StreamOptions,
-} from "../../core/options.js";
-import type { ChannelTraits } from "../../core/traits.js";
-import { checkWaitOptions, describe } from "../../core/wait.js";
-import { PIPE_BUF } from "../../native/binding.js";
+import type { StreamOptions } from "../../core/options.js";
 
 /** Options of `NamedPipe.create`. */
 export interface NamedPipeCreateOptions {
@@ -63,67 +51,4 @@ export interface NamedPipeDuplexOptions<Out, In> extends StreamOptions<Out, In>,
   readonly side?: "a" | "b" | undefined;
   /** Makes the two FIFOs, with mode 0o600, where they are missing. `true` by default. */
   readonly create?: boolean | undefined;
-}
-
-const TRAITS: Omit<ChannelTraits, "direction"> = {
-  mechanism: "named-pipe",
-  boundaries: "framed",
-  ordered: true,
-  reliable: true,
-  maxMessageSize: 16 * 1024 * 1024,
-  scope: "host",
-  peerIdentity: "none",
-  persistent: false,
-  passesHandles: false,
-};
-
-/** What a channel is told beside its codec and limits, after all options have been found to be right. */
-export interface Plan {
-  readonly traits: ChannelTraits;
-  readonly framing: Framing;
-  readonly atomicSize: number | undefined;
-}
-
-/** Checks what all opening calls share, before anything is opened or waited for. */
-export function planChannel(
-  direction: ChannelTraits["direction"],
-  options: ChannelOptions<never, unknown> & NamedPipeOpenOptions & { framing?: Framing | undefined },
-  writers: "single" | "many",
-): Plan {
-  checkOptions(options);
-  checkWaitOptions(options);
-  resolveQueueLimits("sendQueue", options.sendQueue);
-  resolveQueueLimits("receiveQueue", options.receiveQueue);
-  if (options.capacity !== undefined) checkCount("options.capacity", options.capacity, PIPE_BUF, 2 ** 31 - 1);
-  const framing = options.framing ?? lengthPrefixed();
-  if (typeof framing.createDecoder !== "function") {
-    throw new TypeError(
-      `options.framing must be a Framing, such as lines(), received ${describe(options.framing)}`,
-    );
-  }
-  const many = writers === "many";
-  const most = many ? PIPE_BUF - framing.overhead : Number.MAX_SAFE_INTEGER;
-  if (options.maxMessageSize !== undefined) {
-    checkCount("options.maxMessageSize", options.maxMessageSize, 1, most);
-  }
-  return {
-    traits: extend(TRAITS, { direction, maxMessageSize: many ? most : TRAITS.maxMessageSize }),
-    framing,
-    atomicSize: many ? PIPE_BUF : undefined,
-  };
-}
-
-/** Throws unless the value is a boolean or absent. */
-export function checkBoolean(name: string, value: boolean | undefined): void {
-  if (value !== undefined && typeof value !== "boolean") {
-    throw new TypeError(`options.${name} must be a boolean, received ${describe(value)}`);
-  }
-}
-
-/** Throws unless the value is one of these or absent. */
-export function checkChoice(name: string, value: string | undefined, choices: readonly string[]): void {
-  if (value !== undefined && !choices.includes(value)) {
-    const list = choices.map((choice) => JSON.stringify(choice)).join(" or ");
-    throw new TypeError(`options.${name} must be ${list}, received ${describe(value)}`);
-  }
 }
