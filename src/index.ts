@@ -19,6 +19,8 @@ export type {
   MessageQueueOptions,
   MessageQueueStatus,
 } from "./mechanisms/message-queue/options.js";
+export { AnonymousPipe } from "./mechanisms/anonymous-pipe/anonymous-pipe.js";
+export type * from "./mechanisms/anonymous-pipe/types.js";
 export { NamedPipe } from "./mechanisms/named-pipe/named-pipe.js";
 export type {
   NamedPipeCreateOptions,

@@ -48,6 +48,8 @@ export class DescriptorStream implements ByteStream {
   #pending: readonly Uint8Array[] | undefined;
   // The readers of what is written here have gone: what the next write will be told.
   #readersGone = false;
+  #used = false;
+  #leavesOpen = false;
 
   constructor(options: DescriptorStreamOptions) {
     const { reader, writer } = options;
@@ -65,6 +67,16 @@ export class DescriptorStream implements ByteStream {
     }
   }
 
+  /** Whether something was read, the end included, or given to be written. */
+  get isUsed(): boolean {
+    return this.#used;
+  }
+
+  /** From now on the descriptors belong to the caller: `close` stops watching them and leaves them open. */
+  leaveOpen(): void {
+    this.#leavesOpen = true;
+  }
+
   start(sink: ByteSink): void {
     this.#sink = sink;
     // Watching for nothing but the end: it tells at once, also while nobody sends, that the readers have gone.
@@ -73,6 +85,7 @@ export class DescriptorStream implements ByteStream {
 
   write(chunks: readonly Uint8Array[]): boolean {
     if (this.#closed || this.#writing === undefined) return false;
+    this.#used = true;
     this.#pending = chunks;
     if (this.#readersGone) {
       this.#failWriting(-EPIPE);
@@ -99,7 +112,7 @@ export class DescriptorStream implements ByteStream {
     for (const side of [this.#reading, this.#writing]) {
       if (side === undefined) continue;
       side.poll.close();
-      this.#core.close(side.fd);
+      if (!this.#leavesOpen) this.#core.close(side.fd);
     }
     // libuv lets go of what it knew of the descriptors in a turn of the event loop, which opening and closing in a loop must not starve.
     setImmediate(() => {
@@ -115,6 +128,7 @@ export class DescriptorStream implements ByteStream {
   }
 
   #onReadable(status: number): void {
+    this.#used = true;
     const outcome = this.#read(BYTES_A_TURN);
     if (outcome === "ended") this.#end();
     else if (status < 0 && outcome === "waiting") this.#fail(status, "receive", "read");

@@ -86,7 +86,7 @@ export function openPipe<C>(
   const descriptors = [ends.reader, ends.writer].filter((fd) => fd !== undefined);
   let stream: DescriptorStream | undefined;
   try {
-    if (capacity !== undefined) for (const fd of descriptors) enlarge(fd, capacity, ends);
+    if (capacity !== undefined) for (const fd of descriptors) enlargePipe(fd, capacity, ends);
     stream = new DescriptorStream(ends);
     return make(stream);
   } catch (error) {
@@ -97,7 +97,7 @@ export function openPipe<C>(
 }
 
 /** Makes a pipe hold so many bytes. It is shared with the other side, so it is never made smaller. */
-function enlarge(fd: number, capacity: number, { mechanism, operation, address }: PipeEnds): void {
+export function enlargePipe(fd: number, capacity: number, { mechanism, operation, address }: PipeEnds): void {
   const core = loadCore();
   if (core.pipeCapacity(fd) >= capacity) return;
   const result = core.setPipeCapacity(fd, capacity);

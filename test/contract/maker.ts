@@ -7,6 +7,7 @@ import {
   structured,
   text,
 } from "sluice";
+import type { PeerOptions } from "../support/child.js";
 
 /** One end of a pair. Tests that give a codec cast it to what the codec carries. */
 export type End = Channel<Uint8Array, Buffer>;
@@ -46,6 +47,11 @@ export interface Maker {
   second(directory: string, options: EndOptions): Promise<End>;
   /** Both at once, where a pair is made by one call; else `first` and `second` are called. */
   pair?(options: EndOptions): Promise<readonly [End, End]>;
+  /**
+   * For ends that do not find each other in a directory but are inherited: makes both. `first` and `second` then open what was claimed in this
+   * process, or what it was started with.
+   */
+  bequeath?(): Readonly<Record<EndName, Bequest>>;
   /** Whether the ends may be in two processes. */
   readonly twoProcesses: boolean;
   /** Whether the receiver is told that the sender has gone. A datagram socket is not: there is no connection. */
@@ -70,6 +76,15 @@ export interface Maker {
   readonly leavesWhenKilled: readonly string[];
   /** Removes what outlives both ends by design and is no file of the directory. */
   remove?(directory: string): void;
+}
+
+/** An end that is not open yet, in the hands of the process that has made it. */
+export interface Bequest {
+  /** What a process is to be started with that shall have this end. It has its own copy then: close this one. */
+  readonly peerOptions: PeerOptions;
+  /** Makes this process the one that has it, or a worker that is started next. */
+  claim(): void;
+  close(): void;
 }
 
 /** Both ends in this process. */

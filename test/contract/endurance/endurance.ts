@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { startPeer } from "../../support/child.js";
 import { RemoteEnd } from "../../support/remote-end.js";
 import { openAcross, type Role } from "../lines/across.js";
-import type { Maker, Way } from "../maker.js";
+import type { EndName, Maker, Way } from "../maker.js";
 import { openDescriptors, scratch, type Subject, within } from "../subject.js";
 import { type Outcome, type Plan, receiveToEnd, sendToEnd } from "../traffic.js";
 
@@ -61,9 +61,15 @@ export function describeEndurance(maker: Maker): void {
 
 async function flood({ maker, way }: Subject): Promise<void> {
   using directory = scratch(maker);
-  await using first = new RemoteEnd(maker.name, "first", directory.path);
+  const bequests = maker.bequeath?.();
+  const start = (end: EndName): RemoteEnd => {
+    const remote = new RemoteEnd(maker.name, end, directory.path, {}, bequests?.[end].peerOptions);
+    bequests?.[end].close();
+    return remote;
+  };
+  await using first = start("first");
   await within("the first end to be ready", first.ready);
-  await using second = new RemoteEnd(maker.name, "second", directory.path);
+  await using second = start("second");
   await within("both ends", Promise.all([first.open, second.open]));
   const [sender, receiver] = way === "first-to-second" ? [first, second] : [second, first];
   const largest = maker.largestMessage ?? 60_000;

@@ -34,15 +34,23 @@ export async function openAcross(
   const directory: Scratch = scratch(maker);
   const farSends = role === "far sends";
   const farEnd = (way === "first-to-second") === farSends ? "first" : "second";
+  const bequests = maker.bequeath?.();
+  const startFar = (): RemoteEnd => {
+    const bequest = bequests?.[farEnd];
+    const remote = new RemoteEnd(maker.name, farEnd, directory.path, farOptions, bequest?.peerOptions);
+    bequest?.close();
+    return remote;
+  };
+  bequests?.[farEnd === "first" ? "second" : "first"].claim();
   let far: RemoteEnd;
   let near: End;
   if (farEnd === "first") {
-    far = new RemoteEnd(maker.name, "first", directory.path, farOptions);
+    far = startFar();
     await within("the peer to be ready", far.ready);
     near = await within("the second end to open", maker.second(directory.path, nearOptions));
   } else {
     const first = await maker.first(directory.path, nearOptions);
-    far = new RemoteEnd(maker.name, "second", directory.path, farOptions);
+    far = startFar();
     near = await within("the first end to open", first.channel);
   }
   await within("the peer's end to open", far.open);

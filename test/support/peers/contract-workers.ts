@@ -69,8 +69,11 @@ async function runWorkers(name: string, directory: string, count: number): Promi
 /** Runs a worker until there is traffic, terminates it, and waits until the end that is here has noticed. */
 async function runWorker(maker: Maker, directory: string, ends: Task["ends"]): Promise<string | undefined> {
   mkdirSync(directory);
+  const bequests = ends === "second" ? maker.bequeath?.() : undefined;
+  bequests?.first.claim();
   const first = ends === "second" ? await maker.first(directory, {}) : undefined;
   const task: Task = { name: maker.name, directory, ends };
+  bequests?.second.claim();
   const worker = new Worker(new URL(import.meta.url), { workerData: task });
   const message = await new Promise<{ refused?: string }>((resolve, reject) => {
     worker.once("error", reject);

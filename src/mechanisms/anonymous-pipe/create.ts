@@ -1,0 +1,30 @@
+import { planPipe, openPipe } from "../pipe-channel.js";
+import { PipeEnd } from "./pipe-end.js";
+import { closeAll, makePipes, type PipeDescriptors } from "./pipes.js";
+import type { AnonymousPipeEnds, AnonymousPipeOptions } from "./types.js";
+
+/** Makes a pipe with both ends in this process. */
+export function createPipe<Out, In>(options: AnonymousPipeOptions<Out, In>): AnonymousPipeEnds<Out, In> {
+  const plan = planPipe("anonymous-pipe", "receive", options);
+  const [pipe] = makePipes("create", 1, options.capacity) as [PipeDescriptors];
+  const ends = { mechanism: "anonymous-pipe", operation: "create" } as const;
+  let reader: PipeEnd<Out, In> | undefined;
+  try {
+    reader = openPipe({ ...ends, reader: pipe.reader }, undefined, (stream) => {
+      return new PipeEnd(stream, pipe.reader, { ...options, ...plan });
+    });
+  } catch (error) {
+    closeAll([pipe.writer]);
+    throw error;
+  }
+  try {
+    const traits = { ...plan.traits, direction: "send" } as const;
+    const writer = openPipe({ ...ends, writer: pipe.writer }, undefined, (stream) => {
+      return new PipeEnd(stream, pipe.writer, { ...options, ...plan, traits });
+    });
+    return { reader, writer } as unknown as AnonymousPipeEnds<Out, In>;
+  } catch (error) {
+    reader.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,4 @@
+import { describeChannelContract } from "./contract.js";
+import { maker } from "./makers/anonymous-pipe.js";
+
+describeChannelContract(maker);

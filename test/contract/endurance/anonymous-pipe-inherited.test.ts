@@ -1,0 +1,4 @@
+import { maker } from "../makers/anonymous-pipe-inherited.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);
