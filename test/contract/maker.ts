@@ -82,7 +82,7 @@ export interface Maker {
 export interface Bequest {
   /** What a process is to be started with that shall have this end. It has its own copy then: close this one. */
   readonly peerOptions: PeerOptions;
-  /** Makes this process the one that has it, or a worker that is started next. */
+  /** Makes this process the one that has it, or a worker: it is for whoever is opened or started next. */
   claim(): void;
   close(): void;
 }

@@ -1,6 +1,7 @@
 import { none } from "../../codec/index.js";
 import type { Channel } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
+import { checkOptions } from "../../core/options.js";
 import { StreamChannel, type StreamChannelOptions } from "../../core/stream-channel.js";
 import { checkChoice } from "../check-option.js";
 import type { DescriptorStream } from "../descriptor-stream.js";
@@ -42,6 +43,7 @@ export function runPipeline<Out, In>(
   stages: readonly (readonly string[])[],
   options: PipelineOptions<Out, In>,
 ): Pipeline<In> | PipelineWithInput<Out, In> {
+  checkOptions(options);
   const framed = { ...options, framing: options.framing ?? none() };
   const plan = planPipe("anonymous-pipe", "receive", framed);
   checkStages(stages);

@@ -2,7 +2,7 @@ import type { StdioOptions } from "node:child_process";
 import type { Channel } from "../../core/channel.js";
 import { StreamChannel } from "../../core/stream-channel.js";
 import { describe } from "../../core/wait.js";
-import { checkBoolean } from "../check-option.js";
+import { checkBoolean, checkChoice } from "../check-option.js";
 import { openPipe, planPipe } from "../pipe-channel.js";
 import { closeAll, makeBlocking, makePipes, type PipeDescriptors } from "./pipes.js";
 import { checkChildOptions, checkCommand, startChild, whenAborted } from "./start-child.js";
@@ -81,14 +81,24 @@ function follow<Out, In>(
   };
 }
 
+const KINDS: readonly unknown[] = ["pipe", "overlapped", "ignore", "inherit", "ipc"];
+
 /** The child's descriptors before those of the channel: three at least. */
 function standardStreams(stdio: StdioOptions | undefined): Exclude<StdioOptions, string> {
   if (stdio === undefined || typeof stdio === "string") {
+    checkChoice("stdio", stdio, ["pipe", "overlapped", "ignore", "inherit"]);
     const each = stdio ?? "inherit";
     return [each, each, each];
   }
   if (!Array.isArray(stdio)) {
     throw new TypeError(`options.stdio must be a string or an array, received ${describe(stdio)}`);
+  }
+  for (const [index, each] of stdio.entries()) {
+    if (typeof each === "string" && !KINDS.includes(each)) {
+      throw new TypeError(
+        `options.stdio[${index}] must be ${KINDS.join(", ")}, a descriptor or a stream, received ${describe(each)}`,
+      );
+    }
   }
   const streams = [...stdio];
   while (streams.length < 3) streams.push("inherit");

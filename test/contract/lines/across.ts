@@ -41,14 +41,15 @@ export async function openAcross(
     bequest?.close();
     return remote;
   };
-  bequests?.[farEnd === "first" ? "second" : "first"].claim();
   let far: RemoteEnd;
   let near: End;
   if (farEnd === "first") {
     far = startFar();
     await within("the peer to be ready", far.ready);
+    bequests?.second.claim();
     near = await within("the second end to open", maker.second(directory.path, nearOptions));
   } else {
+    bequests?.first.claim();
     const first = await maker.first(directory.path, nearOptions);
     far = startFar();
     near = await within("the first end to open", first.channel);
