@@ -1,4 +1,4 @@
-// Streams of bytes, a Unix socket or a FIFO, with 4-byte length prefixes: one write a message ("each"), or frames gathered into
+// Streams of bytes, a Unix socket, a FIFO or a pipe, with 4-byte length prefixes: one write a message ("each"), or frames gathered into
 // 64 KiB before each write ("batched"). The reader takes as much as there is, up to 64 KiB or one frame.
 #include "common.h"
 
@@ -21,6 +21,10 @@ static struct stream open_stream(const struct options *options) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) fail("socketpair");
     stream.to_host[0] = stream.to_guest[1] = pair[0];
     stream.to_host[1] = stream.to_guest[0] = pair[1];
+    return stream;
+  }
+  if (strcmp(options->mechanism, "pipe") == 0) {
+    if (pipe2(stream.to_host, O_CLOEXEC) != 0 || pipe2(stream.to_guest, O_CLOEXEC) != 0) fail("pipe2");
     return stream;
   }
   char folder[] = "/tmp/sluice-bench-XXXXXX", path[64];
@@ -201,9 +205,10 @@ static void round_trip(const struct options *options) {
 }
 
 program find_stream(const struct options *options) {
-  if (strcmp(options->mechanism, "stream") != 0 && strcmp(options->mechanism, "fifo") != 0) return NULL;
+  const int fifo = strcmp(options->mechanism, "fifo") == 0;
+  if (strcmp(options->mechanism, "stream") != 0 && strcmp(options->mechanism, "pipe") != 0 && !fifo) return NULL;
   if (strcmp(options->workload, "one-way") == 0) return one_way;
   if (strcmp(options->workload, "round-trip") == 0) return round_trip;
-  if (strcmp(options->workload, "fan-out") == 0 && strcmp(options->mechanism, "stream") == 0) return fan_out;
+  if (strcmp(options->workload, "fan-out") == 0 && !fifo) return fan_out;
   return NULL;
 }

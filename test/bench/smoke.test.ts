@@ -46,7 +46,14 @@ describe("the benchmark", () => {
 
   it("tells what it would measure, every mechanism of sluice among it", () => {
     const { stdout } = bench("--list", "--workload", "one-way-64", "--only", "sluice");
-    for (const name of ["SharedBuffer", "UnixSocket stream", "seqpacket", "dgram", "NamedPipe"]) {
+    for (const name of [
+      "SharedBuffer",
+      "UnixSocket stream",
+      "seqpacket",
+      "dgram",
+      "NamedPipe",
+      "AnonymousPipe",
+    ]) {
       expect(stdout).toContain(name);
     }
   });

@@ -134,6 +134,17 @@ export const entries: readonly Entry[] = [
     idle: true,
   }),
   ...(["POSIX", "System V"] as const).flatMap((kind) => queue(kind)),
+  sluice("AnonymousPipe, sendMany/receiveMany", "anonymous-pipe", "many", {
+    quick: true,
+    oneWay: all,
+    fanOut: true,
+  }),
+  sluice("AnonymousPipe, send/for await", "anonymous-pipe", "each", {
+    quick: true,
+    oneWay: all,
+    roundTrip: trips,
+    fanOut: true,
+  }),
 
   limit("shared ring, busy", "ring", "busy", { quick: true, oneWay: all }),
   limit("shared ring, asleep (futex)", "ring", "asleep", { oneWay: all, roundTrip: trips, fanOut: true }),
@@ -161,6 +172,8 @@ export const entries: readonly Entry[] = [
     oneWay: small,
     roundTrip: trips,
   }),
+  limit("pipe, one write a message", "pipe", "each", { oneWay: all, roundTrip: trips, fanOut: true }),
+  limit("pipe, batched", "pipe", "batched", { oneWay: small }),
 
   peer("node:net, naive framing", "node-net", "naive", {
     quick: true,

@@ -141,6 +141,13 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
       find("one-way-64", `sluice NamedPipe, ${many}`),
       naive("one-way-64"),
     ),
+    compared(
+      "AnonymousPipe to a spawned child 64 B one way, sendMany/receiveMany",
+      ["≥", 15],
+      "child_process, JSON",
+      find("one-way-64", `sluice AnonymousPipe, ${many}`),
+      find("one-way-64", "child_process, JSON"),
+    ),
   ];
   for (const kind of ["POSIX", "System V"] as const) {
     goals.push(

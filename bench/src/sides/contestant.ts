@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
 import type { MessagePort } from "node:worker_threads";
 import type { Ping } from "./ping.js";
 import type { Sink } from "./sink.js";
@@ -49,7 +49,9 @@ export interface Style<Link> {
 /** Something that carries messages between two processes (or threads). */
 export interface Contestant<Link> {
   /** How a guest is started. */
-  readonly guest: "process" | "ipc-json" | "ipc-advanced" | "thread";
+  readonly guest: "process" | "spawned" | "ipc-json" | "ipc-advanced" | "thread";
+  /** Starts a guest that is `"spawned"`: by starting it the link is made. */
+  spawn?(command: string, args: readonly string[], stdio: StdioOptions): ChildProcess;
   listen(meeting: Meeting): Promise<Host<Link>>;
   connect(meeting: Meeting): Promise<Link>;
   readonly styles: Readonly<Record<string, Style<Link>>>;

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { Contestant } from "./contestant.js";
@@ -30,18 +30,19 @@ export interface Guest {
 }
 
 /** Starts one guest in the way that its contestant needs. */
-export function startGuest(kind: Contestant<unknown>["guest"], task: GuestTask): Guest {
-  return kind === "thread" ? startThread(task) : startProcess(kind, task);
+export function startGuest(contestant: Contestant<unknown>, task: GuestTask): Guest {
+  return contestant.guest === "thread" ? startThread(task) : startProcess(contestant, task);
 }
 
-function startProcess(kind: "process" | "ipc-json" | "ipc-advanced", task: GuestTask): Guest {
+function startProcess(contestant: Contestant<unknown>, task: GuestTask): Guest {
   const args = [...process.execArgv, program, JSON.stringify(task)];
   const pinned = task.guestCpus !== undefined;
   const command = pinned ? "taskset" : process.execPath;
-  const child = spawn(command, pinned ? ["-c", task.guestCpus, process.execPath, ...args] : args, {
-    stdio: ["pipe", "inherit", "inherit", ...(kind === "process" ? [] : (["ipc"] as const))],
-    serialization: kind === "ipc-advanced" ? "advanced" : "json",
-  });
+  const child = spawnFor(
+    contestant,
+    command,
+    pinned ? ["-c", task.guestCpus, process.execPath, ...args] : args,
+  );
   const { stdin } = child;
   if (stdin === null) throw new Error("a guest was started without standard input");
   // A guest that has failed has closed it; its exit code tells.
@@ -58,6 +59,16 @@ function startProcess(kind: "process" | "ipc-json" | "ipc-advanced", task: Guest
     next: () => void stdin.write("next\n"),
     release: () => void stdin.end(),
   };
+}
+
+function spawnFor(contestant: Contestant<unknown>, command: string, args: readonly string[]): ChildProcess {
+  const { guest } = contestant;
+  const stdio: StdioOptions = ["pipe", "inherit", "inherit"];
+  if (contestant.spawn !== undefined) return contestant.spawn(command, args, stdio);
+  return spawn(command, args, {
+    stdio: guest === "process" ? stdio : [...stdio, "ipc"],
+    serialization: guest === "ipc-advanced" ? "advanced" : "json",
+  });
 }
 
 function startThread(task: GuestTask): Guest {

@@ -29,7 +29,7 @@ function meetingOf(guests: readonly Guest[], folder: string, count: number): Mee
 }
 
 function startGuests(count: number): Guest[] {
-  return Array.from({ length: count }, (_, index) => startGuest(contestant.guest, { ...task, index }));
+  return Array.from({ length: count }, (_, index) => startGuest(contestant, { ...task, index }));
 }
 
 /** Listens and starts the guests, in the order that the contestant needs. */
