@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { compiled, type Peer, startProgram } from "./support/child.js";
 
 const ROWS = [
+  "AnonymousPipe",
   "NamedPipe",
   "MessageQueue POSIX",
   "MessageQueue System V",

@@ -1,4 +1,6 @@
+import type { ChildProcess, StdioOptions } from "node:child_process";
 import {
+  AnonymousPipe,
   type Channel,
   MessageQueue,
   type MessageQueueIdentity,
@@ -24,6 +26,8 @@ export interface Route {
   listen(folder: string): Promise<() => Promise<Carrier>>;
   /** In the first process. */
   connect(folder: string, wait: WaitOptions): Promise<Carrier>;
+  /** Starts the second process, where the channel comes with it: `connect` gives that. */
+  spawn?(command: string, args: readonly string[], stdio: StdioOptions): ChildProcess;
   /** What an answer must say beside its bytes. */
   answer?(folder: string): SendOptions;
 }
@@ -34,6 +38,24 @@ const CHUNK = 64 * 1024;
 
 /** In milliseconds, for every wait of the tour: a channel that hangs is a row that says so, not a tour that never ends. */
 export const timeout = 30_000;
+
+/** In the first process: the channel that the second was started with. */
+let inherited: Carrier | undefined;
+
+const anonymousPipe: Route = {
+  name: "AnonymousPipe",
+  messageSize: CHUNK,
+  spawn: (command, args, stdio) => {
+    const { child, channel } = AnonymousPipe.spawn(command, args, { stdio });
+    inherited = channel;
+    return child;
+  },
+  listen: () => Promise.resolve(() => Promise.resolve(AnonymousPipe.inherit())),
+  connect: () =>
+    inherited === undefined
+      ? Promise.reject(new Error("the second process is not started"))
+      : Promise.resolve(inherited),
+};
 
 const namedPipe: Route = {
   name: "NamedPipe",
@@ -150,6 +172,7 @@ const sharedBuffer: Route = {
 
 /** Every channel that carries bytes between two processes. */
 export const routes: readonly Route[] = [
+  anonymousPipe,
   namedPipe,
   messageQueues("posix"),
   messageQueues("sysv"),

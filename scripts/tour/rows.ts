@@ -11,7 +11,7 @@ const SIGNAL_ROUNDS = 500;
 
 /** Carries the file over a channel, then measures round trips on it. */
 export async function carry(route: Route, folder: string, file: File, screen: Screen): Promise<Row> {
-  await using peer = startPeer([route.name, folder]);
+  await using peer = startPeer([route.name, folder], route.spawn);
   const { wait } = peer;
   await peer.line("ready");
   await using channel = await route.connect(folder, wait);

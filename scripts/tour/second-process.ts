@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { WaitOptions } from "sluice";
-import { timeout } from "./carriers.js";
+import { type Route, timeout } from "./carriers.js";
 
 /** The second process, which talks about its work over its standard streams. Leaving the scope of `await using` ends it. */
 export interface SecondProcess extends AsyncDisposable {
@@ -26,14 +26,14 @@ export function killAll(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Runs peer.ts with these parameters. */
-export function startPeer(parameters: readonly string[]): SecondProcess {
+/** Runs peer.ts with these parameters, started by a route that has a way of its own. */
+export function startPeer(parameters: readonly string[], start: Route["spawn"] = spawnWith): SecondProcess {
   const program = fileURLToPath(new URL("./peer.js", import.meta.url));
-  const child = spawn(process.execPath, ["--enable-source-maps", program, ...parameters], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const { pid } = child;
-  if (pid === undefined) throw new Error("the second process could not be started");
+  const args = ["--enable-source-maps", program, ...parameters];
+  const child = start(process.execPath, args, ["pipe", "pipe", "inherit"]);
+  const { pid, stdin, stdout } = child;
+  if (pid === undefined || stdin === null || stdout === null)
+    throw new Error("the second process could not be started");
   running.add(child);
   const failure = new AbortController();
   const exit = new Promise<string>((resolve) => {
@@ -46,8 +46,8 @@ export function startPeer(parameters: readonly string[]): SecondProcess {
     });
   });
   // A process that ends breaks the pipe; how it ended is told by `exit`.
-  child.stdin.on("error", () => undefined);
-  const output = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  stdin.on("error", () => undefined);
+  const output = createInterface({ input: stdout })[Symbol.asyncIterator]();
   const nextLine = async (): Promise<string> => {
     const next = await inTime("said nothing", output.next());
     if (next.done === true) throw new Error(`the second process ended early (${await exit})`);
@@ -62,7 +62,7 @@ export function startPeer(parameters: readonly string[]): SecondProcess {
       if (text !== expected)
         throw new Error(`the second process said ${JSON.stringify(text)}, not ${JSON.stringify(expected)}`);
     },
-    say: (line) => child.stdin.write(`${line}\n`),
+    say: (line) => stdin.write(`${line}\n`),
     ended: async () => {
       const how = await inTime("did not end", exit);
       if (how !== "exit code 0") throw new Error(`the second process ended with ${how}`);
@@ -72,6 +72,10 @@ export function startPeer(parameters: readonly string[]): SecondProcess {
       await exit;
     },
   };
+}
+
+function spawnWith(command: string, args: readonly string[], stdio: StdioOptions): ChildProcess {
+  return spawn(command, args, { stdio });
 }
 
 async function inTime<T>(problem: string, promise: Promise<T>): Promise<T> {
