@@ -116,7 +116,7 @@ export class AnonymousPipe {
    * ```ts run
    * import { AnonymousPipe, json } from "sluice";
    *
-   * if (process.env.SLUICE_PIPE === undefined) {
+   * if (process.env["SLUICE_PIPE"] === undefined) {
    *   // The parent starts this same program as its child.
    *   const { channel } = AnonymousPipe.spawn(process.execPath, [import.meta.filename], { codec: json<number>() });
    *   await channel.send(20);

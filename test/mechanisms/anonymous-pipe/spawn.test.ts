@@ -64,7 +64,10 @@ describe("AnonymousPipe.spawn()", () => {
     const stdio = ["pipe", "pipe", "pipe", "ignore", "pipe"] as const;
     const script =
       'read -r line; echo "$line $SLUICE_PIPE"; echo oops >&2; read -r line <&5; echo "<$line>" >&6';
-    const { child, channel } = AnonymousPipe.spawn("bash", ["-c", script], { ...LINES, stdio: [...stdio] });
+    const { child, channel } = AnonymousPipe.spawn("bash", ["--norc", "-c", script], {
+      ...LINES,
+      stdio: [...stdio],
+    });
     child.stdin?.end("stdin\n");
     await channel.send("channel");
     expect(await channel.receive()).toBe("<channel>");
@@ -147,7 +150,11 @@ describe("AnonymousPipe.spawn()", () => {
   });
 
   test("closing the channel does not end the child, unless killOnClose says so", async () => {
-    const stubborn = ["-c", "while :; do read -r line <&3 || { echo over; read -r _; exit 3; }; done"];
+    const stubborn = [
+      "--norc",
+      "-c",
+      "while :; do read -r line <&3 || { echo over; read -r _; exit 3; }; done",
+    ];
     const { child, channel, exited } = AnonymousPipe.spawn("bash", stubborn, {
       stdio: ["pipe", "pipe", "inherit"],
     });
