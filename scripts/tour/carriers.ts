@@ -27,7 +27,7 @@ export interface Route {
   /** In the first process. */
   connect(folder: string, wait: WaitOptions): Promise<Carrier>;
   /** Starts the second process, where the channel comes with it: `connect` gives that. */
-  spawn?(command: string, args: readonly string[], stdio: StdioOptions): ChildProcess;
+  readonly spawn?: (command: string, args: readonly string[], stdio: StdioOptions) => ChildProcess;
   /** What an answer must say beside its bytes. */
   answer?(folder: string): SendOptions;
 }

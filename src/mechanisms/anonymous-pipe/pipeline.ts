@@ -69,12 +69,12 @@ export function runPipeline<Out, In>(
     input?.destroy();
     throw error;
   }
-  const { children, statuses, kill } = running;
+  const { children, statuses } = running;
   output.statuses = statuses;
   whenAborted(options.signal, statuses, (reason) => {
     output.destroy(reason);
     input?.destroy(reason);
-    kill(killSignal);
+    running.kill(killSignal);
   });
   return {
     output,
@@ -82,12 +82,12 @@ export function runPipeline<Out, In>(
     children,
     statuses,
     kill: (signal = killSignal) => {
-      kill(signal);
+      running.kill(signal);
     },
     [Symbol.asyncDispose]: async () => {
       output.destroy();
       input?.destroy();
-      kill(killSignal);
+      running.kill(killSignal);
       await Promise.all([statuses, output.closed, input?.closed]);
     },
   };

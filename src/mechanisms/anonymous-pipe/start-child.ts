@@ -48,6 +48,8 @@ export function checkCommand(name: string, command: string, args: readonly strin
  * Starts a process and takes over the descriptors that are meant for it: they are closed here once it has them, or cannot have them.
  *
  * @param command - a path, or a name to be looked for in PATH
+ * @param args - its arguments
+ * @param options - of `child_process.spawn`
  * @param stdio - what the child has from descriptor 0 on
  * @param given - descriptors of this process that are in `stdio` and belong to the child alone
  * @throws ChannelError for what the system refuses at once (E2BIG, EPERM). What it finds out when it looks for the program makes `exited` reject.

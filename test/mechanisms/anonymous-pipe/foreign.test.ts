@@ -18,7 +18,7 @@ with open(reading, "rb") as reader, open(writing, "wb") as writer:
         answer = b'{"answer":' + payload + b'}'
         writer.write(struct.pack("<I", len(answer)) + answer)
         writer.flush()`;
-    const codec = json<unknown>();
+    const codec = json();
     await using python = AnonymousPipe.spawn("python3", ["-c", script], { codec });
     for (let n = 0; n < 500; n++) {
       await python.channel.send({ n });
