@@ -5,25 +5,25 @@ import { AnonymousPipe, json, lines, text } from "sluice";
 
 interface Job {
   readonly words: readonly string[];
+  /** The answer. */
+  readonly longest?: string;
 }
-interface Answer {
-  readonly longest: string;
-}
+
+const codec = json<Job>();
 
 if (process.env["SLUICE_PIPE"] !== undefined) {
   // The worker. Its standard output is free for other use.
-  const channel = AnonymousPipe.inherit({ codec: json<unknown>() });
-  for await (const message of channel) {
-    const { words } = message as Job;
+  const channel = AnonymousPipe.inherit({ codec });
+  for await (const { words } of channel) {
     console.log(`worker ${process.pid}: ${words.length} words to compare`);
     const longest = words.reduce((left, right) => (right.length > left.length ? right : left), "");
-    await channel.send({ longest } satisfies Answer);
+    await channel.send({ words, longest });
   }
 } else {
-  const worker = AnonymousPipe.spawn(process.execPath, [import.meta.filename], { codec: json<unknown>() });
-  await worker.channel.send({ words: ["pipe", "process", "descriptor", "end"] } satisfies Job);
-  const { longest } = (await worker.channel.receive({ timeout: 10_000 })) as Answer;
-  console.log(`the longest word is ${longest}`);
+  const worker = AnonymousPipe.spawn(process.execPath, [import.meta.filename], { codec });
+  await worker.channel.send({ words: ["pipe", "process", "descriptor", "end"] });
+  const { longest } = await worker.channel.receive({ timeout: 10_000 });
+  console.log(`the longest word is ${String(longest)}`);
   // The worker sees the end, and ends.
   await worker.channel.close();
   const { code } = await worker.exited;

@@ -27,6 +27,7 @@ function limitNames(name: string, task: Workload["task"]): readonly string[] {
   if (name.includes("stream")) return ["C unix stream, one write a message"];
   if (name.includes("seqpacket")) return ["C unix seqpacket, one call a message"];
   if (name.includes("dgram")) return ["C unix dgram, one call a message"];
+  if (name.includes("AnonymousPipe")) return ["C pipe, one write a message"];
   return name.includes("NamedPipe") ? ["C FIFO, one write a message"] : [];
 }
 

@@ -6,7 +6,7 @@ import type { AnonymousPipeEnds, AnonymousPipeOptions } from "./types.js";
 /** Makes a pipe with both ends in this process. */
 export function createPipe<Out, In>(options: AnonymousPipeOptions<Out, In>): AnonymousPipeEnds<Out, In> {
   const plan = planPipe("anonymous-pipe", "receive", options);
-  const [pipe] = makePipes("create", 1, options.capacity) as [PipeDescriptors];
+  const [pipe] = makePipes("create", 1, { capacity: options.capacity }) as [PipeDescriptors];
   const ends = { mechanism: "anonymous-pipe", operation: "create" } as const;
   let reader: PipeEnd<Out, In> | undefined;
   try {

@@ -53,7 +53,9 @@ export function runPipeline<Out, In>(
   checkChoice("failOn", options.failOn, ["any", "last", "none"]);
   const { input: wanted = false, cwd, env, uid, gid, killSignal = "SIGTERM" } = options;
 
-  const pipes = makePipes("pipeline", stages.length + (wanted === true ? 1 : 0), options.capacity);
+  const pipes = makePipes("pipeline", stages.length + (wanted === true ? 1 : 0), {
+    capacity: options.capacity,
+  });
   const first = wanted === true ? pipes.shift() : undefined;
   const { output, input } = openEnds(first, pipes, framed, plan);
   const streams = {

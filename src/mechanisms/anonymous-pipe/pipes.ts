@@ -7,10 +7,18 @@ export interface PipeDescriptors {
   readonly writer: number;
 }
 
-/** Makes a pipe, pipe2(2), that holds so many bytes at least. */
-function makePipe(operation: string, capacity: number | undefined): PipeDescriptors {
+/** How much a pipe shall hold. */
+export interface PipeCapacity {
+  /** Bytes at least, or it is an error. */
+  readonly capacity?: number | undefined;
+  /** Without `capacity`: bytes that it shall hold if the user's limits allow. */
+  readonly preferred?: number;
+}
+
+/** Makes a pipe, pipe2(2). */
+function makePipe(operation: string, { capacity, preferred = 0 }: PipeCapacity): PipeDescriptors {
   const ends = new Int32Array(2);
-  const result = loadCore().pipe(ends, 0);
+  const result = loadCore().pipe(ends, capacity === undefined ? preferred : 0);
   if (result < 0) {
     throw fromErrno(result, {
       operation,
@@ -31,7 +39,7 @@ function makePipe(operation: string, capacity: number | undefined): PipeDescript
 }
 
 /** Makes so many pipes, or none. */
-export function makePipes(operation: string, count: number, capacity: number | undefined): PipeDescriptors[] {
+export function makePipes(operation: string, count: number, capacity: PipeCapacity): PipeDescriptors[] {
   const pipes: PipeDescriptors[] = [];
   try {
     while (pipes.length < count) pipes.push(makePipe(operation, capacity));

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, type SpawnOptions, type StdioOptions } from "node:child_process";
 import { constants } from "node:os";
 import { checkCount } from "../../core/options.js";
-import { checkWaitOptions, describe, Wait, WaitList } from "../../core/wait.js";
+import { checkWaitOptions, describe, Wait } from "../../core/wait.js";
 import { fromErrno } from "../../native/binding.js";
 import { closeAll } from "./pipes.js";
 import type { ChildProcessOptions, ExitStatus } from "./types.js";
@@ -94,7 +94,6 @@ export function whenAborted(
 ): void {
   if (signal === undefined) return;
   const wait = new Wait<undefined>();
-  wait.join(new WaitList());
   wait.bound({ signal }, () => new Error("this wait has no timeout"));
   wait.promise.catch((reason: unknown) => {
     callback(reason instanceof Error ? reason : new Error(String(reason), { cause: reason }));

@@ -65,6 +65,11 @@ export interface ChildProcessOptions {
 export interface AnonymousPipeSpawnOptions<Out, In>
   extends AnonymousPipeOptions<Out, In>, Pick<StreamOptions<Out, In>, "halfOpen">, ChildProcessOptions {
   /**
+   * Bytes that the kernel shall hold each way, 4096 at least; it rounds up. What the user's limits do not allow is `ERR_ACCESS_DENIED`. Without this option it
+   * is 256 KiB, or what the kernel makes (64 KiB) where the limits do not allow that.
+   */
+  readonly capacity?: number | undefined;
+  /**
    * What the child has for its standard streams, as in `child_process.spawn`; `"inherit"` by default, and for what an array leaves out. An array of more
    * than three moves the channel's descriptors behind it: the variable `SLUICE_PIPE` tells the child where they are.
    */

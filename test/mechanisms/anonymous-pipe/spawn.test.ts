@@ -84,6 +84,17 @@ describe("AnonymousPipe.spawn()", () => {
     expect(await codeOf(channel.receive())).toBe("ERR_END_OF_CHANNEL");
   });
 
+  test.each([
+    [undefined, 256 * 1024],
+    [512 * 1024, 512 * 1024],
+    [4096, 64 * 1024],
+  ])("with a capacity of %s makes pipes that hold %i bytes", async (capacity, bytes) => {
+    const script = `import fcntl, os
+os.write(4, b"%d %d\\n" % tuple(fcntl.fcntl(fd, 1032) for fd in (3, 4)))`;
+    await using python = AnonymousPipe.spawn("python3", ["-c", script], { ...LINES, capacity });
+    expect(await python.channel.receive()).toBe(`${bytes} ${bytes}`);
+  });
+
   test("detached makes the child a leader of its own session", async () => {
     const script = 'echo "$$ $(cut -d" " -f5,6 /proc/$$/stat)" >&4';
     const { child, channel } = AnonymousPipe.spawn("sh", ["-c", script], { ...LINES, detached: true });
@@ -102,9 +113,10 @@ describe("AnonymousPipe.spawn()", () => {
   test("kill -9 of the child, 200 times: the channel ends, with whole lines, and nothing is left", async () => {
     await AnonymousPipe.spawn("true").exited;
     const before = openDescriptors();
+    const whole = "a-line-".padEnd(500, "x");
     const lane = async (from: number): Promise<void> => {
       for (let kill = from; kill < 200; kill += 4) {
-        const args = ["-c", "exec yes a-line >&4"];
+        const args = ["-c", `exec yes ${whole} >&4`];
         const { child, channel, exited } = AnonymousPipe.spawn("sh", args, {
           ...LINES,
           receiveQueue: { messages: 100 },
@@ -114,12 +126,12 @@ describe("AnonymousPipe.spawn()", () => {
         const receiving = codeOf(
           (async () => {
             for (let count = 0; ; count++) {
-              if (count === kill * 20) {
+              if (count === kill * 5) {
                 killed = performance.now();
                 child.kill("SIGKILL");
               }
               const line = await channel.receive();
-              if (line !== "a-line") other.push(line);
+              if (line !== whole) other.push(line);
             }
           })(),
         );
@@ -127,7 +139,7 @@ describe("AnonymousPipe.spawn()", () => {
         expect(performance.now() - killed).toBeLessThan(1000);
         // The last line may have been cut, which a framing of lines cannot know.
         expect(other.length).toBeLessThanOrEqual(1);
-        expect("a-line").toContain(other[0] ?? "");
+        expect(whole).toContain(other[0] ?? "");
         expect(await exited).toEqual({ code: null, signal: "SIGKILL" });
         await channel.closed;
       }
@@ -196,6 +208,12 @@ await channel.close();`;
     process.kill(Number(output), "SIGKILL");
     expect(node.exitCode).toBe(0);
   });
+});
+
+test("works in workers, whose children see the end when they are terminated", async () => {
+  await using peer = startPeer("anonymous-pipe/workers");
+  await peer.expectLine("0");
+  expect(await peer.exit, peer.stderr).toEqual({ code: 0, signal: null });
 });
 
 describe("options.signal", () => {
@@ -299,10 +317,12 @@ describe("a program that cannot be started", () => {
     expect(openDescriptors()).toBe(before);
   });
 
-  test("as another user, by a user who may not do that, is ERR_ACCESS_DENIED", async () => {
+  test("as root, or with larger pipes than its limits allow, is ERR_ACCESS_DENIED to an ordinary user", async () => {
     const privileged = process.geteuid?.() === 0;
     const program = `const { AnonymousPipe } = await import(${JSON.stringify(compiled("src/index.ts"))});
-try { await AnonymousPipe.spawn("true", [], { uid: 0 }).exited; console.log("started"); } catch (error) { console.log(error.code); }`;
+for (const options of [{ uid: 0 }, { capacity: 2 ** 27 }]) {
+  try { await AnonymousPipe.spawn("true", [], options).exited; console.log("started"); } catch (error) { console.log(error.code); }
+}`;
     const user = privileged ? { uid: 65534, gid: 65534 } : {};
     const node = spawn(process.execPath, ["--input-type=module", "-e", program], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -310,7 +330,7 @@ try { await AnonymousPipe.spawn("true", [], { uid: 0 }).exited; console.log("sta
       ...user,
     });
     const [output] = await Promise.all([readText(node.stdout), once(node, "exit")]);
-    expect(output).toBe("ERR_ACCESS_DENIED\n");
+    expect(output).toBe("ERR_ACCESS_DENIED\nERR_ACCESS_DENIED\n");
   });
 });
 
