@@ -96,6 +96,13 @@ static bool take_socket_name(struct call *call, size_t index, struct argument *o
     return memchr(out->data, 0, out->length) == NULL || wrong(call, index, "a path without NUL", true);
 }
 
+// An endpoint of the network (see ENDPOINT_BYTES); one that is to be written (`given` false) only needs the room.
+static bool take_endpoint(struct call *call, size_t index, bool given, struct argument *out) {
+    if (!take_array(call, index, napi_uint8_array, "a Uint8Array", out)) return false;
+    if (out->length < ENDPOINT_BYTES) return wrong(call, index, "an endpoint, 24 bytes long", true);
+    return !given || out->data[0] == 4 || out->data[0] == 6 || wrong(call, index, "an endpoint of family 4 or 6", true);
+}
+
 // `buffer, offset, length`: the bytes they mean, which lie within the buffer.
 static bool take_part(struct call *call, size_t index, struct argument *out) {
     int64_t offset, length;
@@ -130,6 +137,8 @@ bool take_arguments(struct call *call, const char *letters) {
         case 'k': fine = take_lock_kind(call, index, out); break;
         case 'a': fine = take_socket_name(call, index, out); break;
         case 'A': fine = is_undefined(call, index) || take_socket_name(call, index, out); break;
+        case 'e': fine = take_endpoint(call, index, true, out); break;
+        case 'E': fine = take_endpoint(call, index, false, out); break;
         case 'B': fine = take_array(call, index, napi_uint8_array, "a Uint8Array", out); break;
         case 'O': fine = is_undefined(call, index) || take_array(call, index, napi_uint8_array, "a Uint8Array or undefined", out); break;
         case 'I': fine = take_array(call, index, napi_int32_array, "an Int32Array", out); break;

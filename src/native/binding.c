@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <linux/ipc.h>
 #include <linux/limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,18 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(setOption, "fii", NUMBER, socket_set_option(FD(0), INT(1), INT(2)))                                              \
     F(socketName, "fB", NUMBER, socket_name(FD(0), BYTES(1)))                                                          \
     F(peerName, "fB", NUMBER, socket_peer_name(FD(0), BYTES(1)))                                                       \
+    F(internetSocket, "ii", DESCRIPTOR, internet_open(INT(0), INT(1)))                                                 \
+    F(bindInternet, "fe", NUMBER, internet_bind(FD(0), a[1].data))                                                     \
+    F(connectInternet, "fe", NUMBER, internet_connect(FD(0), a[1].data))                                               \
+    F(internetName, "fE", NUMBER, internet_name(FD(0), a[1].data))                                                     \
+    F(internetPeerName, "fE", NUMBER, internet_peer_name(FD(0), a[1].data))                                            \
+    F(sendInternet, "fRe", NUMBER, internet_send(FD(0), BYTES(1), a[4].data))                                          \
+    F(getOptionAt, "fii", NUMBER, internet_get_option(FD(0), INT(1), INT(2)))                                          \
+    F(setOptionAt, "fiii", NUMBER, internet_set_option(FD(0), INT(1), INT(2), INT(3)))                                 \
+    F(setMembership, "feub", NUMBER, internet_set_membership(FD(0), a[1].data, (unsigned)a[2].number, ON(3)))          \
+    F(setMulticastInterface, "fiu", NUMBER, internet_set_multicast_interface(FD(0), INT(1), (unsigned)a[2].number))    \
+    F(unsentBytes, "f", NUMBER, internet_unsent_bytes(FD(0)))                                                          \
+    F(droppedPackets, "f", NUMBER, internet_dropped(FD(0)))                                                            \
     F(sendPacket, "fRA", NUMBER, packet_send(FD(0), BYTES(1), BYTES(4)))                                               \
     F(sendHandles, "fBI", NUMBER, handle_send(FD(0), BYTES(1), INTS(2), a[2].length))                                  \
     F(ringBell, "f", NUMBER, bell_ring(FD(0)))                                                                         \

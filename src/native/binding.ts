@@ -9,7 +9,7 @@ import type { NativeCore } from "./native-core.js";
 
 export * from "./constants.js";
 export { fromErrno, type ErrnoDetails } from "./errors.js";
-export type { NativeCore, NativeMessageWait, SocketName } from "./native-core.js";
+export type { Endpoint, NativeCore, NativeMessageWait, SocketName } from "./native-core.js";
 
 let loaded: NativeCore | undefined;
 // A failure is remembered too: looking for files again on each call would be slow, and the answer cannot change.

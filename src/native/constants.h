@@ -9,6 +9,10 @@
     X(O_DIRECTORY) X(O_PATH)                                                                                           \
     X(AF_UNIX) X(SOCK_STREAM) X(SOCK_DGRAM) X(SOCK_SEQPACKET) X(SHUT_RD) X(SHUT_WR) X(SHUT_RDWR)                       \
     X(SO_TYPE) X(SO_ERROR) X(SO_SNDBUF) X(SO_RCVBUF) X(SO_PASSCRED) X(SO_ACCEPTCONN) X(SO_SNDBUFFORCE)                 \
+    X(AF_INET) X(AF_INET6) X(SO_REUSEADDR) X(SO_BROADCAST) X(SO_KEEPALIVE) X(IPPROTO_IP) X(IPPROTO_TCP) X(IPPROTO_IPV6) \
+    X(TCP_NODELAY) X(TCP_KEEPIDLE) X(IP_TTL) X(IP_MULTICAST_TTL) X(IP_MULTICAST_LOOP)              \
+    X(IPV6_UNICAST_HOPS) X(IPV6_MULTICAST_HOPS) X(IPV6_MULTICAST_LOOP) X(IPV6_V6ONLY)                                  \
+    X(EAFNOSUPPORT) X(ENETDOWN) X(ENETUNREACH) X(EHOSTUNREACH) X(ENDPOINT_BYTES)                                       \
     X(SO_RCVBUFFORCE) X(SO_PROTOCOL) X(SO_DOMAIN) X(PIPE_BUF) X(IOV_MAX)                                               \
     X(S_IFMT) X(S_IFSOCK) X(S_IFREG) X(S_IFDIR) X(S_IFIFO)                                                             \
     X(IPC_CREAT) X(IPC_EXCL)                                                                                           \

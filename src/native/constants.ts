@@ -43,8 +43,11 @@ export const EMSGSIZE = 90;
 export const EPROTOTYPE = 91;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
+export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENETDOWN = 100;
+export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
@@ -52,6 +55,7 @@ export const EISCONN = 106;
 export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
+export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
 
 // What a Poll watches for, and what its callback is told: the values of libuv's uv_poll_event.
@@ -79,10 +83,31 @@ export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 export const AF_UNIX = 1;
 
+// ip(7), ipv6(7), tcp(7), udp(7)
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SO_REUSEADDR = 2;
+export const SO_BROADCAST = 6;
+export const SO_KEEPALIVE = 9;
+export const IPPROTO_IP = 0;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_IPV6 = 41;
+export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const IP_TTL = 2;
+export const IP_MULTICAST_TTL = 33;
+export const IP_MULTICAST_LOOP = 34;
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MULTICAST_HOPS = 18;
+export const IPV6_MULTICAST_LOOP = 19;
+export const IPV6_V6ONLY = 26;
+
 /** Bytes of a socket's path without its ending NUL: `sizeof sun_path - 1`, unix(7). */
 export const MAX_PATH_NAME = 107;
 /** Bytes of an abstract name, its leading NUL counted: `sizeof sun_path`, unix(7). */
 export const MAX_ABSTRACT_NAME = 108;
+/** Bytes of an endpoint: family (4 or 6), 0, port (big-endian), 16 of address, scope id (in the byte order of the host). */
+export const ENDPOINT_BYTES = 24;
 /** Descriptors that one message can carry: SCM_MAX_FD, unix(7). */
 export const MAX_HANDLES = 253;
 /** Bytes that a write to a pipe does atomically, pipe(7). */

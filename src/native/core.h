@@ -84,6 +84,24 @@ int64_t socket_set_option(int fd, int option, int value);
 int64_t socket_name(int fd, uint8_t *out, size_t room);
 int64_t socket_peer_name(int fd, uint8_t *out, size_t room);
 
+// internet.c: TCP and UDP. An endpoint is family (4 or 6), a zero byte, the port (big-endian), 16 bytes of address (of which IPv4 uses 4), and
+// the scope id (in the byte order of the host).
+enum { ENDPOINT_BYTES = 24 };
+int64_t internet_open(int family, int type);
+int64_t internet_bind(int fd, const uint8_t *endpoint);
+int64_t internet_connect(int fd, const uint8_t *endpoint);
+int64_t internet_name(int fd, uint8_t out[ENDPOINT_BYTES]);
+int64_t internet_peer_name(int fd, uint8_t out[ENDPOINT_BYTES]);
+int64_t internet_send(int fd, const void *bytes, size_t length, const uint8_t *to);
+int64_t internet_get_option(int fd, int level, int option);
+int64_t internet_set_option(int fd, int level, int option, int value);
+int64_t internet_set_membership(int fd, const uint8_t *group, unsigned interface, bool member);
+int64_t internet_set_multicast_interface(int fd, int family, unsigned interface);
+int64_t internet_unsent_bytes(int fd);
+int64_t internet_dropped(int fd);
+// 0 when the address is of another family.
+size_t internet_endpoint_of(uint8_t out[ENDPOINT_BYTES], const void *address, unsigned length);
+
 // name.c: raw bytes of an AF_UNIX name to and from a sockaddr_un.
 struct sockaddr_un;
 unsigned name_to_address(struct sockaddr_un *address, const uint8_t *name, size_t length);

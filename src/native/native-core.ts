@@ -6,6 +6,9 @@ export interface NativeMessageWait {
 /** Raw bytes of an AF_UNIX name: a path without NUL, or an abstract name whose first byte is 0. See unix(7). */
 export type SocketName = Uint8Array;
 
+/** Address and port of the network, `ENDPOINT_BYTES` long (see there). */
+export type Endpoint = Uint8Array;
+
 /**
  * The functions of the native core: one system call, or one loop of one, each.
  *
@@ -131,6 +134,33 @@ export interface NativeCore {
   /** getpeername(2) likewise. */
   peerName(fd: number, out: Uint8Array): number;
 
+  // ---- sockets of the network ----------------------------------------------------------------------------------
+
+  /** socket(2) of AF_INET or AF_INET6, non-blocking and close-on-exec. */
+  internetSocket(family: number, type: number): number;
+  /** bind(2). Port 0: a free one, which {@link NativeCore.internetName} tells. */
+  bindInternet(fd: number, endpoint: Endpoint): number;
+  /** connect(2). `-EINPROGRESS` on a stream: wait until it is writable, then SO_ERROR tells. For datagrams: the default peer. */
+  connectInternet(fd: number, endpoint: Endpoint): number;
+  /** getsockname(2) into `out`. */
+  internetName(fd: number, out: Endpoint): number;
+  /** getpeername(2) into `out`; `-ENOTCONN` when the peer is gone already. */
+  internetPeerName(fd: number, out: Endpoint): number;
+  /** sendto(2) with MSG_DONTWAIT and MSG_NOSIGNAL, on an unconnected datagram socket: bytes sent. */
+  sendInternet(fd: number, bytes: Uint8Array, offset: number, length: number, to: Endpoint): number;
+  /** getsockopt(2) of an int at this level (`IPPROTO_*`). */
+  getOptionAt(fd: number, level: number, option: number): number;
+  /** setsockopt(2) of an int at this level. */
+  setOptionAt(fd: number, level: number, option: number, value: number): number;
+  /** MCAST_JOIN_GROUP or MCAST_LEAVE_GROUP, ip(7), on the interface of this index (0: the kernel chooses). The endpoint's port does not matter. */
+  setMembership(fd: number, group: Endpoint, interfaceIndex: number, member: boolean): number;
+  /** IP_MULTICAST_IF or IPV6_MULTICAST_IF: the interface of this index that multicasts leave by. */
+  setMulticastInterface(fd: number, family: number, interfaceIndex: number): number;
+  /** SIOCOUTQ, tcp(7): bytes that were written and that the peer's kernel has not acknowledged. */
+  unsentBytes(fd: number): number;
+  /** SO_MEMINFO: packets that came and were dropped because the receive buffer was full, modulo 2 ** 32. */
+  droppedPackets(fd: number): number;
+
   // ---- packets -----------------------------------------------------------------------------------------------
 
   /** sendto(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes sent. `to` only on unconnected datagram sockets. */
@@ -158,7 +188,7 @@ export interface NativeCore {
    * goes on in `scratch`, is marked `PACKET_OVERFLOWED` and is the last. So scratch should be as long as the largest message allowed,
    * and what is longer than both is marked `PACKET_TRUNCATED`.
    *
-   * For each packet one record of `PACKET_STRIDE` is written to `info`, and the sender's name to `names` unless that is undefined. Descriptors
+   * For each packet one record of `PACKET_STRIDE` is written to `info`, and the sender's name (on sockets of the network: endpoint) to `names` unless that is undefined. Descriptors
    * that come along are closed.
    *
    * `connected` says that the socket is SOCK_SEQPACKET: then 0 bytes without credentials are the end (`PACKET_END`). Set SO_PASSCRED *before*

@@ -57,6 +57,14 @@ static int32_t read_control(struct msghdr *message, int32_t *record) {
     return flags;
 }
 
+// The name of a Unix socket, or an endpoint: an address of the network is smaller than the room for a name.
+static size_t copy_sender(uint8_t *out, const struct sockaddr_un *address, unsigned length) {
+    if (length >= sizeof address->sun_family && address->sun_family != AF_UNIX) return internet_endpoint_of(out, address, length);
+    size_t used = name_of_address(address, length);
+    memcpy(out, address->sun_path, used);
+    return used;
+}
+
 int64_t packet_receive_many(int fd, struct packet_sink *sink) {
     size_t offset = sink->offset;
     for (size_t count = 0; count < sink->limit; count++) {
@@ -108,9 +116,7 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
         record[1] = (int32_t)stored;
         record[2] = flags;
         if (sink->names != NULL) {
-            size_t length = name_of_address(&address, message.msg_namelen);
-            memcpy(sink->names + count * NAME_STRIDE, address.sun_path, length);
-            record[6] = (int32_t)length;
+            record[6] = (int32_t)copy_sender(sink->names + count * NAME_STRIDE, &address, message.msg_namelen);
         }
         record[7] = (int32_t)full;
         if ((flags & (OVERFLOWED | TRUNCATED)) != 0) return (int64_t)count + 1;
