@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { existsSync, readFileSync } from "node:fs";
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { InternetAddress } from "../core/channel.js";
@@ -102,13 +103,24 @@ export function fromEndpoint(bytes: Buffer, start = 0): InternetAddress {
  *
  * @throws TypeError or RangeError when there is none of that name or address
  */
-export function interfaceIndex(name: string, value: unknown, indexOf: (name: string) => number): number {
-  if (typeof value !== "string" || value === "")
-    throw new TypeError(`${name} must be the name or an address of a network interface, received ${describe(value)}`);
-  const index = indexOf(isIP(value) === 0 ? value : (interfaceWith(value) ?? ""));
+export function interfaceIndex(argument: string, value: unknown): number {
+  if (typeof value !== "string" || value === "") {
+    throw new TypeError(
+      `${argument} must be the name or an address of a network interface, received ${describe(value)}`,
+    );
+  }
+  const index = indexOfInterface(isIP(value) === 0 ? value : (interfaceWith(value) ?? ""));
   if (index > 0) return index;
   const known = Object.keys(networkInterfaces()).join(", ");
-  throw new RangeError(`${name} must be a network interface of this machine (${known}), received ${describe(value)}`);
+  throw new RangeError(
+    `${argument} must be a network interface of this machine (${known}), received ${describe(value)}`,
+  );
+}
+
+/** 0 when there is none of this name: netdevice(7). */
+function indexOfInterface(name: string): number {
+  const path = `/sys/class/net/${name}/ifindex`;
+  return name === "" || name.includes("/") || !existsSync(path) ? 0 : Number(readFileSync(path, "utf8"));
 }
 
 /** The name of the interface that has this address. */
@@ -130,7 +142,7 @@ function writeAddress6(target: Buffer, host: string): void {
   for (const [index, group] of last.entries())
     target.writeUInt16BE(group, SCOPE - 2 * (last.length - index));
   if (scope === undefined) return;
-  const index = /^[0-9]+$/.test(scope) ? Number(scope) : scopeOf(scope);
+  const index = /^[0-9]+$/.test(scope) ? Number(scope) : indexOfInterface(scope);
   new Uint32Array(target.buffer, target.byteOffset + SCOPE, 1)[0] = index;
 }
 
@@ -142,12 +154,6 @@ function groupsOf(part: string): number[] {
     const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
     return [a * 256 + b, c * 256 + d];
   });
-}
-
-function scopeOf(interfaceName: string): number {
-  const addresses = networkInterfaces()[interfaceName] ?? [];
-  const found = addresses.find((each) => each.family === "IPv6" && each.scopeid > 0);
-  return found?.family === "IPv6" ? found.scopeid : 0;
 }
 
 function dotted(bytes: Buffer, start: number): string {

@@ -3,22 +3,11 @@ import type { ChannelError, ErrorDetails } from "../core/errors.js";
 import { checkCount, checkOptions } from "../core/options.js";
 import type { Mechanism } from "../core/traits.js";
 import { describe } from "../core/wait.js";
-import { loadCore, Poll } from "../native/binding.js";
-import {
-  EAGAIN,
-  ECONNABORTED,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  EPROTO,
-  READABLE,
-  SO_PASSCRED,
-  SOCK_SEQPACKET,
-  SOCK_STREAM,
-} from "../native/constants.js";
+import { loadCore } from "../native/binding.js";
+import { SO_PASSCRED, SOCK_SEQPACKET, SOCK_STREAM } from "../native/constants.js";
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
+import { AcceptLoop } from "./accept-loop.js";
 import { type Allow, type Authorisation, resolveAllow } from "./authorise.js";
 import { readPeerCredentials, toCredentials } from "./peer-credentials.js";
 import type { SocketAddress } from "./socket-address.js";
@@ -46,15 +35,8 @@ export interface ListeningHooks {
 
 /** As Node's own servers have it. */
 export const DEFAULT_BACKLOG = 511;
-/** Connections taken from the kernel in one turn of the event loop, so that a storm of them does not starve the rest. */
-const ACCEPTS_A_TURN = 64;
 /** Peers about which the user's function is being asked; more wait in the backlog. */
 const QUESTIONS = 64;
-/** How long to wait for somebody to close something when no descriptor is free. */
-const RETRY_MS = 100;
-
-const TRANSIENT: ReadonlySet<number> = new Set([-ECONNABORTED, -EPROTO]);
-const EXHAUSTED: ReadonlySet<number> = new Set([-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM]);
 
 /** Throws what is wrong with these options. */
 export function checkListeningOptions(address: SocketAddress, options: ListeningOptions): void {
@@ -80,7 +62,7 @@ export class ListeningSocket {
   refused = 0;
   readonly #core: NativeCore;
   readonly #fd: number;
-  readonly #poll: Poll;
+  readonly #loop: AcceptLoop;
   readonly #binding: SocketBinding;
   readonly #address: SocketAddress;
   readonly #details: ErrorDetails;
@@ -89,11 +71,7 @@ export class ListeningSocket {
   readonly #hooks: ListeningHooks;
   // Accepted, but the user's function has not yet decided.
   readonly #asked = new Set<number>();
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #paused = false;
   #closed = false;
-  #alive = true;
-  #scheduled = false;
 
   private constructor(
     core: NativeCore,
@@ -112,10 +90,15 @@ export class ListeningSocket {
     this.#authorisation = resolveAllow(options.allow);
     this.#onRefuse = options.onRefuse;
     this.#hooks = hooks;
-    this.#poll = new Poll(fd, (status) => {
-      this.#readable(status);
+    this.#loop = new AcceptLoop(fd, { ...details, operation: "accept" }, address.text, {
+      mayAccept: () => this.#asked.size < QUESTIONS,
+      accepted: (connection) => {
+        this.#judge(connection);
+      },
+      failed: (error) => {
+        hooks.failed(error);
+      },
     });
-    this.#poll.set(READABLE);
   }
 
   /**
@@ -157,26 +140,20 @@ export class ListeningSocket {
 
   /** Leaves further connections in the backlog. */
   pause(): void {
-    this.#paused = true;
-    this.#watch();
+    this.#loop.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#watch();
+    this.#loop.resume();
   }
 
   /** Lets it keep the process alive: the default. */
   ref(): void {
-    this.#alive = true;
-    this.#poll.ref();
-    this.#retry?.ref();
+    this.#loop.ref();
   }
 
   unref(): void {
-    this.#alive = false;
-    this.#poll.unref();
-    this.#retry?.unref();
+    this.#loop.unref();
   }
 
   /**
@@ -188,8 +165,7 @@ export class ListeningSocket {
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
-    clearTimeout(this.#retry);
-    this.#poll.close();
+    this.#loop.close();
     for (const fd of this.#asked) this.#core.close(fd);
     this.#asked.clear();
     const removed = this.#binding.release();
@@ -204,39 +180,6 @@ export class ListeningSocket {
         hint: "remove it by hand; the next listener there replaces it, if its rights allow",
       }),
     );
-  }
-
-  #watch(): void {
-    if (this.#closed) return;
-    const accepts = !this.#paused && this.#retry === undefined && this.#asked.size < QUESTIONS;
-    this.#poll.set(accepts ? READABLE : 0);
-  }
-
-  #readable(status: number): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    process.nextTick(() => {
-      this.#scheduled = false;
-      if (status < 0) this.#fail(status, "poll");
-      else this.#acceptSome();
-    });
-  }
-
-  #acceptSome(): void {
-    for (let count = 0; count < ACCEPTS_A_TURN; count++) {
-      if (this.#closed || this.#paused || this.#asked.size >= QUESTIONS) break;
-      const fd = this.#core.acceptSocket(this.#fd);
-      if (fd >= 0) this.#judge(fd);
-      else if (fd === -EAGAIN) break;
-      else if (EXHAUSTED.has(fd)) {
-        this.#waitForDescriptors(fd);
-        break;
-      } else if (!TRANSIENT.has(fd)) {
-        this.#fail(fd, "accept");
-        return;
-      }
-    }
-    this.#watch();
   }
 
   #judge(fd: number): void {
@@ -254,7 +197,7 @@ export class ListeningSocket {
       if (!this.#asked.delete(fd)) return; // the listener was closed, and the descriptor with it
       if (allowed) this.#hooks.accepted(fd, credentials);
       else this.#refuse(fd, credentials);
-      this.#watch();
+      this.#loop.watch();
     };
     this.#authorisation.ask(credentials).then(decided, (error: unknown) => {
       decided(false);
@@ -272,35 +215,5 @@ export class ListeningSocket {
     process.nextTick(() => {
       onRefuse(credentials);
     });
-  }
-
-  #waitForDescriptors(errno: number): void {
-    const error = fromErrno(errno, {
-      ...this.#details,
-      operation: "accept",
-      syscall: "accept4",
-      action: `accept connections on ${this.#address.text} for now`,
-      hint: "they wait in the backlog until descriptors are closed; raise the limit (ulimit -n) if this happens often",
-    });
-    process.emitWarning(error.message, { type: "SluiceWarning", code: "SLUICE_ACCEPT_WAITS" });
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.#watch();
-    }, RETRY_MS);
-    if (!this.#alive) this.#retry.unref();
-  }
-
-  #fail(result: number, syscall: string): void {
-    if (this.#closed) return;
-    this.#poll.set(0);
-    this.#hooks.failed(
-      fromErrno(result, {
-        ...this.#details,
-        operation: "accept",
-        syscall,
-        code: "ERR_SYSTEM",
-        action: `accept connections on ${this.#address.text}`,
-      }),
-    );
   }
 }
