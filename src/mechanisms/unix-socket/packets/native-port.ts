@@ -26,11 +26,12 @@ import {
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
+import { ReadAhead } from "../../read-ahead.js";
 import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
 import { peerDied, sendError, truncated } from "./port-errors.js";
-import { memory, PACKETS_A_READ, reserve } from "./receive-memory.js";
+import { joined, memory, PACKETS_A_READ, reserve } from "../../receive-memory.js";
 import { Senders } from "./senders.js";
 import { readLimit } from "./traits.js";
 
@@ -40,8 +41,6 @@ const MOST_AT_ONCE = 128;
 /** Reads of one callback, so that one busy socket leaves the event loop to the others; the poll calls again. */
 const READS_A_TURN = 4;
 const BYTES_A_TURN = 1024 * 1024;
-/** So many reads of one packet each, one after the other, make it likely that more than one is there. */
-const FULL_READS = 8;
 /** Packets that an orderly close reads and drops at most, so that a flooding peer cannot hold it up. */
 const CLOSE_ROUNDS = 64;
 
@@ -83,10 +82,7 @@ export class NativePort implements PacketPort, PairedPort {
   #window = MOST_AT_ONCE;
   // The size that the next message probably has.
   #expected = 0;
-  // How many packets a read asks for: asking for more than are there costs a system call that finds nothing.
-  #readAhead = 1;
-  #fullReads = 0;
-  #moreIsLikely = false;
+  readonly #readAhead = new ReadAhead();
 
   constructor(fd: number, options: PacketPortOptions, maxMessageSize: number) {
     this.#fd = fd;
@@ -253,7 +249,7 @@ export class NativePort implements PacketPort, PairedPort {
       const read = this.#readBatch();
       bytes += read;
       // When in doubt the poll calls again.
-      if (read === 0 || !this.#moreIsLikely || !this.#reading || this.#ended || this.#closed) break;
+      if (read === 0 || !this.#readAhead.moreIsLikely || !this.#reading || this.#ended || this.#closed) break;
     }
     if (this.#closed) return;
     this.#sink.arrived();
@@ -271,13 +267,13 @@ export class NativePort implements PacketPort, PairedPort {
       slab,
       memory.offset,
       scratch,
-      this.#readAhead,
+      this.#readAhead.packets,
       info,
       named ? memory.names : undefined,
       this.#isSeqpacket,
     );
     if (count < 0) return this.#readFailed(count);
-    this.#adapt(count);
+    this.#readAhead.gave(count);
     let total = 0;
     let largest = 0;
     for (let index = 0; index < count; index++) {
@@ -307,17 +303,6 @@ export class NativePort implements PacketPort, PairedPort {
     }
     this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);
     return total;
-  }
-
-  /** One packet a time is what a conversation has: then ask for one. More than that come in a stream of them. */
-  #adapt(count: number): void {
-    this.#moreIsLikely = count === this.#readAhead && count > 1;
-    if (count < this.#readAhead) {
-      this.#readAhead = count;
-      this.#fullReads = 0;
-    } else if (this.#readAhead > 1 || ++this.#fullReads >= FULL_READS) {
-      this.#readAhead = Math.min(this.#readAhead * 2, PACKETS_A_READ);
-    }
   }
 
   /** Returns 1 when there may be more to read all the same. */
@@ -373,13 +358,4 @@ export class NativePort implements PacketPort, PairedPort {
       if (((info[Math.max(count - 1, 0) * PACKET_STRIDE + PACKET_FLAGS] ?? 0) & PACKET_END) !== 0) return;
     }
   }
-}
-
-/** A message that lies in the slab's end and, from there on, in scratch. */
-function joined(slab: Buffer, start: number, scratch: Buffer, length: number): Buffer {
-  const message = Buffer.allocUnsafeSlow(length);
-  const inSlab = Math.min(slab.length - start, length);
-  slab.copy(message, 0, start, start + inSlab);
-  scratch.copy(message, inSlab, 0, length - inSlab);
-  return message;
 }

@@ -11,7 +11,7 @@ import {
   PACKET_UID,
 } from "../../../native/binding.js";
 import type { Admission } from "./engine.js";
-import { memory } from "./receive-memory.js";
+import { memory } from "../../receive-memory.js";
 
 const NOBODY: Credentials = Object.freeze({ pid: 0, uid: -1, gid: -1 });
 

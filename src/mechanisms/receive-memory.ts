@@ -1,4 +1,4 @@
-import { NAME_STRIDE, PACKET_STRIDE } from "../../../native/binding.js";
+import { NAME_STRIDE, PACKET_STRIDE } from "../native/binding.js";
 
 /** Packets that one call into the core reads at most. */
 export const PACKETS_A_READ = 64;
@@ -45,4 +45,13 @@ export function reserve(expected: number, largest: number): void {
     memory.offset = 0;
   }
   if (memory.scratch.length < largest) memory.scratch = Buffer.allocUnsafeSlow(largest);
+}
+
+/** A message that lies in the slab's end and, from there on, in scratch. */
+export function joined(slab: Buffer, start: number, scratch: Buffer, length: number): Buffer {
+  const message = Buffer.allocUnsafeSlow(length);
+  const inSlab = Math.min(slab.length - start, length);
+  slab.copy(message, 0, start, start + inSlab);
+  scratch.copy(message, inSlab, 0, length - inSlab);
+  return message;
 }
