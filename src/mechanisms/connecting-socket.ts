@@ -1,7 +1,7 @@
 import type { Credentials, WaitOptions } from "../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
-import { checkWaitOptions, Wait } from "../core/wait.js";
+import { checkWaitOptions } from "../core/wait.js";
 import { loadCore } from "../native/binding.js";
 import {
   EAGAIN,
@@ -16,6 +16,7 @@ import {
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
 import { type Allow, type Authorisation, describePeer, resolveAllow } from "./authorise.js";
+import { Bounds } from "./bounds.js";
 import { readPeerCredentials, toCredentials } from "./peer-credentials.js";
 import type { SocketAddress } from "./socket-address.js";
 
@@ -54,7 +55,7 @@ export async function connectSocket(
   const authorisation = resolveAllow(options.allow);
   const core = loadCore();
   const details: ErrorDetails = { operation: "connect", mechanism, address: address.path };
-  const bounds = new Bounds(options, address, details);
+  const bounds = boundsOf(options, address, details);
   const fd = core.socket(type === "stream" ? SOCK_STREAM : SOCK_SEQPACKET);
   const action = `connect to unix socket ${address.text}`;
   if (fd < 0) throw fromErrno(fd, { ...details, syscall: "socket", action });
@@ -115,48 +116,8 @@ async function checkServer(
   throw new ChannelError("ERR_ACCESS_DENIED", text, details);
 }
 
-/** The caller's `signal` and `timeout`, over several waits. */
-export class Bounds {
-  readonly #options: WaitOptions;
-  readonly #end: number;
-  readonly #error: () => ChannelError;
-
-  constructor(options: WaitOptions, address: SocketAddress, details: ErrorDetails) {
-    this.#options = options;
-    this.#end = options.timeout === undefined ? Infinity : performance.now() + options.timeout;
-    const text = `Cannot connect to unix socket ${address.text}: its server did not accept within ${options.timeout ?? 0} ms`;
-    this.#error = () => new ChannelError("ERR_TIMEOUT", text, details);
-  }
-
-  /** Waits this many milliseconds. */
-  async pause(delay: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    try {
-      await this.during(
-        new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, delay);
-        }),
-      );
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Waits for a promise. The promise itself goes on when the bounds end the wait. */
-  during<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    const wait = new Wait<T>();
-    promise.then(
-      (value) => {
-        wait.fulfil(value);
-      },
-      (error: unknown) => {
-        wait.reject(error);
-      },
-    );
-    signal?.throwIfAborted();
-    const rest = this.#end - performance.now();
-    wait.bound({ signal, timeout: rest === Infinity ? undefined : Math.max(0, rest) }, this.#error);
-    return wait.promise;
-  }
+/** The caller's bounds on connecting to this address. */
+export function boundsOf(options: WaitOptions, address: SocketAddress, details: ErrorDetails): Bounds {
+  const text = `Cannot connect to unix socket ${address.text}: its server did not accept within ${options.timeout ?? 0} ms`;
+  return new Bounds(options, () => new ChannelError("ERR_TIMEOUT", text, details));
 }

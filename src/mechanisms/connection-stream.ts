@@ -1,17 +1,40 @@
 import type { ByteSink, ByteStream } from "../core/byte-stream.js";
 import type { Mechanism } from "../core/traits.js";
 import { loadCore, Poll } from "../native/binding.js";
-import { EAGAIN, EBADF, READABLE, SHUT_RDWR, WRITABLE } from "../native/constants.js";
+import {
+  EAGAIN,
+  EBADF,
+  EHOSTUNREACH,
+  ENETDOWN,
+  ENETUNREACH,
+  ETIMEDOUT,
+  READABLE,
+  SHUT_RDWR,
+  SHUT_WR,
+  WRITABLE,
+} from "../native/constants.js";
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
 
 /** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
 
-/** What errors say of the connection. */
+/** How long a close in order waits for the peer to have what was written, and how often it looks: no event tells of an acknowledgement. */
+const LINGER_MS = 1000;
+const LOOK_AGAIN_MS = 20;
+const SILENT: ReadonlySet<number> = new Set([-ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN]);
+
+/** What errors say of the connection, and what is peculiar to its protocol. */
 export interface ConnectionDetails {
   readonly mechanism: Mechanism;
   readonly address?: string | undefined;
+  /**
+   * The peer's end of its direction is taken for its end altogether. The kernel of a Unix socket knows the difference; over TCP nobody does before the
+   * next write.
+   */
+  readonly endsAltogether?: boolean | undefined;
+  /** Closing in order waits, for a second at most, until the peer has what was written: see `#linger`. */
+  readonly lingers?: boolean | undefined;
 }
 
 /**
@@ -29,6 +52,7 @@ export class ConnectionStream implements ByteStream {
   #reading = false;
   #ended = false;
   #closed = false;
+  #lingering: ReturnType<typeof setInterval> | undefined;
   // The Poll watches for these events.
   #watched = 0;
   // Written in part; the rest is ours to write.
@@ -70,13 +94,11 @@ export class ConnectionStream implements ByteStream {
     if (this.#closed) return;
     this.#closed = true;
     this.#pending = undefined;
-    this.#poll.close();
-    if (graceful) this.#endInOrder();
-    this.#core.close(this.#fd);
-    // Not sooner: a loop of opening and closing must let the event loop turn, or the closed polls pile up in it.
-    setImmediate(() => {
-      this.#sink?.released();
-    });
+    if (graceful && this.#details.lingers === true) this.#linger();
+    else {
+      if (graceful) this.#endInOrder();
+      this.#release();
+    }
   }
 
   setRef(alive: boolean): void {
@@ -90,6 +112,48 @@ export class ConnectionStream implements ByteStream {
     while (this.#core.drain(this.#fd) > 0);
   }
 
+  /**
+   * When a TCP socket is closed with bytes unread, or when some come later, its kernel answers with a reset and throws away what the peer does not have
+   * yet. So the sending side is ended first, and while something is on its way what comes is read and dropped. With nothing on its way
+   * the reset is right: it tells the peer that nobody read its last messages.
+   */
+  #linger(): void {
+    this.#core.shutdownSocket(this.#fd, SHUT_WR);
+    if (this.#hasArrived()) {
+      this.#release();
+      return;
+    }
+    const end = performance.now() + LINGER_MS;
+    this.#lingering = setInterval(() => {
+      if (this.#hasArrived() || performance.now() > end) this.#release();
+    }, LOOK_AGAIN_MS);
+    this.#poll.set(READABLE);
+  }
+
+  /** Drops what has come; `false`: there was nothing. */
+  #drain(): boolean {
+    let dropped = 0;
+    for (let count = this.#core.drain(this.#fd); count > 0; count = this.#core.drain(this.#fd))
+      dropped += count;
+    return dropped > 0;
+  }
+
+  /** Whether the peer's kernel has all that was written; of that it may still owe the acknowledgement of the end, which counts as one byte. */
+  #hasArrived(): boolean {
+    return this.#core.unsentBytes(this.#fd) <= 1;
+  }
+
+  #release(): void {
+    clearInterval(this.#lingering);
+    this.#lingering = undefined;
+    this.#poll.close();
+    this.#core.close(this.#fd);
+    // Not sooner: a loop of opening and closing must let the event loop turn, or the closed polls pile up in it.
+    setImmediate(() => {
+      this.#sink?.released();
+    });
+  }
+
   #watch(): void {
     if (this.#closed) return;
     const events = (this.#reading ? READABLE : 0) | (this.#pending === undefined ? 0 : WRITABLE);
@@ -99,6 +163,12 @@ export class ConnectionStream implements ByteStream {
   }
 
   #ready(status: number, events: number): void {
+    if (this.#lingering !== undefined) {
+      // Readable with nothing to read: the peer has ended too.
+      if (status < 0 || !this.#drain() || this.#hasArrived()) this.#release();
+      return;
+    }
+    if (this.#closed) return;
     if (status < 0) {
       // The socket has an error that a read or write will tell, behind what still can be read. The Poll has stopped.
       this.#watched = 0;
@@ -132,7 +202,7 @@ export class ConnectionStream implements ByteStream {
       } else if (count === 0) {
         this.#ended = true;
         this.#reading = false;
-        sink.ended(this.#core.isHungUp(this.#fd) !== 0);
+        sink.ended(this.#details.endsAltogether === true || this.#core.isHungUp(this.#fd) !== 0);
       } else if (count === -EAGAIN) return;
       else {
         this.#fail(count, "receive", "read");
@@ -171,11 +241,17 @@ export class ConnectionStream implements ByteStream {
         mechanism,
         address,
         syscall,
+        code: codeOfBroken(result),
         action: `${operation} on ${mechanism}${where}`,
         hint: "the peer is gone, or has closed it without reading everything",
       }),
     );
   }
+}
+
+/** The code for an errno that ended a connection, where it is not the usual one: a machine that went away says nothing, and keep-alive finds it out. */
+export function codeOfBroken(result: number): "ERR_PEER_DIED" | undefined {
+  return SILENT.has(result) ? "ERR_PEER_DIED" : undefined;
 }
 
 /** What is left of these chunks after so many bytes; `undefined` when nothing is. */

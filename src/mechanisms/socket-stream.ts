@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { ByteSink, ByteStream } from "../core/byte-stream.js";
 import { fromErrno } from "../native/errors.js";
-import type { ConnectionDetails } from "./connection-stream.js";
+import { codeOfBroken, type ConnectionDetails } from "./connection-stream.js";
+import { errnoOf, tlsFailure } from "./socket-errors.js";
 
 /**
  * A {@link ByteStream} over a connected `net.Socket` of Node. The socket should have been made with `allowHalfOpen`, and nobody else may read, write or listen
@@ -121,7 +122,7 @@ export class SocketStream implements ByteStream {
     if (this.#endPending) return;
     this.#ended = true;
     // Whether the other direction is open too, the next write shows.
-    this.#sink.ended(false);
+    this.#sink.ended(this.#details.endsAltogether === true);
   }
 
   // A write that the kernel took at once calls back too, but later: only the last one outstanding counts.
@@ -137,8 +138,16 @@ export class SocketStream implements ByteStream {
     const { mechanism, address } = this.#details;
     const operation = error.syscall === "read" ? "receive" : "send";
     const where = address === undefined ? "" : ` ${JSON.stringify(address)}`;
+    const tls = tlsFailure(error, { operation, mechanism, address });
+    if (tls !== undefined) {
+      this.#sink.fail(tls);
+      return;
+    }
+    const result = errnoOf(error);
     this.#sink.fail(
-      fromErrno(error.errno ?? 0, {
+      fromErrno(result, {
+        code: codeOfBroken(result),
+        message: result === 0 ? `Cannot ${operation} on ${mechanism}${where}: ${error.message}` : undefined,
         operation,
         mechanism,
         address,

@@ -44,7 +44,15 @@ const samples: Record<string, { good: unknown; bad: unknown[] }> = {
   },
   endpoint: {
     good: new Uint8Array(24).fill(4, 0, 1),
-    bad: [undefined, null, "127.0.0.1", [4], new Uint8Array(23).fill(4), new Uint8Array(24), new Int32Array(6)],
+    bad: [
+      undefined,
+      null,
+      "127.0.0.1",
+      [4],
+      new Uint8Array(23).fill(4),
+      new Uint8Array(24),
+      new Int32Array(6),
+    ],
   },
   endpointRoom: {
     good: new Uint8Array(24),

@@ -3,7 +3,7 @@ import { ChannelError, type ErrorDetails } from "../../core/errors.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { EAGAIN } from "../../native/constants.js";
 import { loadNet } from "../builtin.js";
-import { Bounds, connectError, FIRST_RETRY_MS, LAST_RETRY_MS } from "../connecting-socket.js";
+import { boundsOf, connectError, FIRST_RETRY_MS, LAST_RETRY_MS } from "../connecting-socket.js";
 import { checkListeningOptions, DEFAULT_BACKLOG } from "../listening-socket.js";
 import type { SocketAddress } from "../socket-address.js";
 import { SocketStream } from "../socket-stream.js";
@@ -204,7 +204,7 @@ async function connectWithin<T, Out, In>(
 ): Promise<T> {
   checkWaitOptions(options);
   refuseUnchecked(address, options.allow, details);
-  const bounds = new Bounds(options, address, details);
+  const bounds = boundsOf(options, address, details);
   for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
     const outcome = await attempt();
     if (outcome !== undefined) return outcome;
