@@ -45,6 +45,10 @@ export type { Allow, AllowedIds, AllowFunction } from "./mechanisms/authorise.js
 export type { ListeningOptions } from "./mechanisms/listening-socket.js";
 export { UnixSocket } from "./mechanisms/unix-socket/unix-socket.js";
 export type * from "./mechanisms/unix-socket/types.js";
+export { TcpSocket } from "./mechanisms/tcp-socket/tcp-socket.js";
+export type * from "./mechanisms/tcp-socket/types.js";
+export { UdpSocket } from "./mechanisms/udp-socket/udp-socket.js";
+export type * from "./mechanisms/udp-socket/types.js";
 export { SharedBuffer } from "./mechanisms/shared-buffer/shared-buffer.js";
 export type {
   SharedBufferCreateOptions,

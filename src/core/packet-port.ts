@@ -1,9 +1,9 @@
-import type { Credentials, FileHandle, SendOptions } from "./channel.js";
+import type { Address, Credentials, FileHandle, SendOptions } from "./channel.js";
 import type { ChannelError } from "./errors.js";
 
 /** What is known of a packet beside its bytes. */
 export interface PacketDetails {
-  readonly from?: string;
+  readonly from?: Address;
   readonly credentials?: Credentials;
   readonly priority?: number;
   readonly type?: number;

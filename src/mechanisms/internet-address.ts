@@ -139,8 +139,7 @@ function writeAddress6(target: Buffer, host: string): void {
   const first = groupsOf(head);
   const last = tail === undefined ? [] : groupsOf(tail);
   for (const [index, group] of first.entries()) target.writeUInt16BE(group, ADDRESS + 2 * index);
-  for (const [index, group] of last.entries())
-    target.writeUInt16BE(group, SCOPE - 2 * (last.length - index));
+  for (const [index, group] of last.entries()) target.writeUInt16BE(group, SCOPE - 2 * (last.length - index));
   if (scope === undefined) return;
   const index = /^[0-9]+$/.test(scope) ? Number(scope) : indexOfInterface(scope);
   new Uint32Array(target.buffer, target.byteOffset + SCOPE, 1)[0] = index;

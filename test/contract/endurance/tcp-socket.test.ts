@@ -1,0 +1,4 @@
+import { maker } from "../makers/tcp-socket.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);
