@@ -1,6 +1,6 @@
 // What C reaches on a mechanism: the other end of the scale on which sluice is measured.
 //
-//   limits --workload one-way|round-trip|fan-out --mechanism ring|stream|dgram|seqpacket|fifo|pipe|mq|sysv|futex|eventfd
+//   limits --workload one-way|round-trip|fan-out --mechanism ring|stream|tcp|dgram|udp|seqpacket|fifo|pipe|mq|sysv|futex|eventfd
 //          --style each|batched|busy|asleep|spinning --size BYTES --warm MS --measure MS --host-cpu N --guest-cpu N
 //
 // Prints one line of JSON for each side, and ends with 0 only if every message was verified.

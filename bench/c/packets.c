@@ -1,6 +1,7 @@
-// Datagrams and sequenced packets over Unix sockets, one system call a message.
+// Datagrams and sequenced packets over Unix sockets, and UDP over loopback, one system call a message.
 #include "common.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,25 @@ static void grow(int fd, int option, int forced, size_t size) {
   }
 }
 
+static void open_udp(int pair[2]) {
+  struct sockaddr_in addresses[2];
+  socklen_t length = sizeof addresses[0];
+  for (int i = 0; i < 2; i++) {
+    addresses[i] = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    pair[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (pair[i] < 0 || bind(pair[i], (struct sockaddr *)&addresses[i], length) != 0) fail("bind");
+    if (getsockname(pair[i], (struct sockaddr *)&addresses[i], &length) != 0) fail("getsockname");
+  }
+  for (int i = 0; i < 2; i++) {
+    if (connect(pair[i], (struct sockaddr *)&addresses[1 - i], length) != 0) fail("connect");
+  }
+}
+
 static void open_pair(const struct options *options, int pair[2]) {
+  if (strcmp(options->mechanism, "udp") == 0) {
+    open_udp(pair);
+    return;
+  }
   const int type = strcmp(options->mechanism, "dgram") == 0 ? SOCK_DGRAM : SOCK_SEQPACKET;
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) fail("socketpair");
   if (options->size <= 65536) return;
@@ -109,6 +128,8 @@ static void round_trip(const struct options *options) {
 }
 
 program find_packets(const struct options *options) {
+  // UDP drops what comes too fast, and a one-way stream of numbered messages needs all of them.
+  if (strcmp(options->mechanism, "udp") == 0) return strcmp(options->workload, "round-trip") == 0 ? round_trip : NULL;
   if (strcmp(options->mechanism, "dgram") != 0 && strcmp(options->mechanism, "seqpacket") != 0) return NULL;
   if (strcmp(options->workload, "one-way") == 0) return one_way;
   if (strcmp(options->workload, "round-trip") == 0) return round_trip;

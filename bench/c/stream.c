@@ -1,8 +1,10 @@
-// Streams of bytes, a Unix socket, a FIFO or a pipe, with 4-byte length prefixes: one write a message ("each"), or frames gathered into
+// Streams of bytes, a Unix socket, a TCP connection over loopback, a FIFO or a pipe, with 4-byte length prefixes: one write a message ("each"), or frames gathered into
 // 64 KiB before each write ("batched"). The reader takes as much as there is, up to 64 KiB or one frame.
 #include "common.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -14,11 +16,31 @@ struct stream {
   int to_host[2], to_guest[2];  // [0] is read, [1] is written; of a socket both are the same descriptor
 };
 
+static void open_tcp(int pair[2]) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+  if (server < 0 || bind(server, (struct sockaddr *)&address, length) != 0) fail("bind");
+  if (listen(server, 1) != 0 || getsockname(server, (struct sockaddr *)&address, &length) != 0) fail("listen");
+  pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (pair[1] < 0 || connect(pair[1], (struct sockaddr *)&address, length) != 0) fail("connect");
+  pair[0] = accept(server, NULL, NULL);
+  if (pair[0] < 0) fail("accept");
+  for (int i = 0; i < 2; i++) {
+    if (setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) fail("setsockopt");
+  }
+  close(server);
+}
+
 static struct stream open_stream(const struct options *options) {
   struct stream stream;
-  if (strcmp(options->mechanism, "stream") == 0) {
+  if (strcmp(options->mechanism, "fifo") != 0) {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) fail("socketpair");
+    if (strcmp(options->mechanism, "tcp") == 0) {
+      open_tcp(pair);
+    } else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+      fail("socketpair");
+    }
     stream.to_host[0] = stream.to_guest[1] = pair[0];
     stream.to_host[1] = stream.to_guest[0] = pair[1];
     return stream;
@@ -205,8 +227,9 @@ static void round_trip(const struct options *options) {
 }
 
 program find_stream(const struct options *options) {
-  const int fifo = strcmp(options->mechanism, "fifo") == 0;
-  if (strcmp(options->mechanism, "stream") != 0 && strcmp(options->mechanism, "pipe") != 0 && !fifo) return NULL;
+  const char *const mechanism = options->mechanism;
+  const int fifo = strcmp(mechanism, "fifo") == 0;
+  if (strcmp(mechanism, "stream") != 0 && strcmp(mechanism, "tcp") != 0 && strcmp(mechanism, "pipe") != 0 && !fifo) return NULL;
   if (strcmp(options->workload, "one-way") == 0) return one_way;
   if (strcmp(options->workload, "round-trip") == 0) return round_trip;
   if (strcmp(options->workload, "fan-out") == 0 && !fifo) return fan_out;

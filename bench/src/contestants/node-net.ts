@@ -1,12 +1,26 @@
 // node:net as most people use it: a frame for each message, one write each, and Buffer.concat of what came.
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { completed, type Contestant, type Host, type Meeting } from "../sides/contestant.js";
+
+/** Where the two sides meet: at a path, or at a port of the loopback interface. */
+export interface Place {
+  /** Where to listen. */
+  address(meeting: Meeting): ListenOptions;
+  /** Called with the server that listens. */
+  opened?(meeting: Meeting, server: Server): void;
+  connect(meeting: Meeting): Socket;
+}
 
 const pathOf = ({ folder }: Meeting): string => `${folder}/net`;
 
+const atPath: Place = {
+  address: (meeting) => ({ path: pathOf(meeting) }),
+  connect: (meeting) => connect(pathOf(meeting)),
+};
+
 /** Listens and accepts one socket for each guest. */
-export async function listen(meeting: Meeting): Promise<Host<Socket>> {
+export async function listen(meeting: Meeting, place: Place = atPath): Promise<Host<Socket>> {
   const server = createServer();
   const sockets: Socket[] = [];
   const complete = new Promise<Socket[]>((resolve) => {
@@ -14,8 +28,9 @@ export async function listen(meeting: Meeting): Promise<Host<Socket>> {
       if (sockets.push(socket) === meeting.guests) resolve(sockets);
     });
   });
-  server.listen({ path: pathOf(meeting), backlog: 1024 });
+  server.listen({ ...place.address(meeting), backlog: 1024 });
   await once(server, "listening");
+  place.opened?.(meeting, server);
   return { accept: () => complete, close: () => void server.close() };
 }
 
@@ -41,11 +56,12 @@ function onFrame(socket: Socket, take: (message: Buffer) => void): void {
   });
 }
 
-const contestant: Contestant<Socket> = {
+/** The contestant at a place. */
+export const naiveAt = (place: Place): Contestant<Socket> => ({
   guest: "process",
-  listen,
+  listen: (meeting) => listen(meeting, place),
   async connect(meeting) {
-    const socket = connect(pathOf(meeting));
+    const socket = place.connect(meeting);
     await once(socket, "connect");
     return socket;
   },
@@ -89,6 +105,6 @@ const contestant: Contestant<Socket> = {
         }),
     },
   },
-};
+});
 
-export default contestant;
+export default naiveAt(atPath);

@@ -126,6 +126,15 @@ export const entries: readonly Entry[] = [
   }),
   // The package does not tell a receiver who sends, so it cannot answer: no round trips.
   sluice("UnixSocket dgram on node-unix-socket", "dgram-package", "each", { oneWay: packets }),
+  sluice("TcpSocket, sendMany/receiveMany", "tcp", "many", { quick: true, oneWay: all, fanOut: true }),
+  sluice("TcpSocket, send/for await", "tcp", "each", {
+    quick: true,
+    oneWay: all,
+    roundTrip: trips,
+    fanOut: true,
+    idle: true,
+  }),
+  sluice("UdpSocket, send/receive", "udp", "each", { quick: true, roundTrip: trips }),
   sluice("NamedPipe, sendMany/receiveMany", "named-pipe", "many", { quick: true, oneWay: all }),
   sluice("NamedPipe, send/for await", "named-pipe", "each", {
     quick: true,
@@ -164,6 +173,14 @@ export const entries: readonly Entry[] = [
     roundTrip: trips,
   }),
   limit("unix dgram, one call a message", "dgram", "each", { quick: true, oneWay: all, roundTrip: trips }),
+  limit("TCP, one write a message", "tcp", "each", {
+    quick: true,
+    oneWay: all,
+    roundTrip: trips,
+    fanOut: true,
+  }),
+  limit("TCP, batched", "tcp", "batched", { quick: true, oneWay: small }),
+  limit("UDP, one call a message", "udp", "each", { quick: true, roundTrip: trips }),
   limit("FIFO, one write a message", "fifo", "each", { quick: true, oneWay: all, roundTrip: trips }),
   limit("FIFO, batched", "fifo", "batched", { oneWay: small }),
   limit("POSIX queue, one call a message", "mq", "each", { quick: true, oneWay: small, roundTrip: trips }),
@@ -181,6 +198,12 @@ export const entries: readonly Entry[] = [
     roundTrip: trips,
     fanOut: true,
     idle: true,
+  }),
+  peer("node:net over TCP, naive framing", "node-net-tcp", "naive", {
+    quick: true,
+    oneWay: all,
+    roundTrip: trips,
+    fanOut: true,
   }),
   peer("node:net, slab and onread", "node-net-slab", "slab", { quick: true, oneWay: all, roundTrip: trips }),
   peer("child_process, JSON", "child-process-json", "send", {

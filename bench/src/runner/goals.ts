@@ -134,6 +134,15 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
       ),
     ),
     ...(["dgram", "seqpacket"] as const).flatMap((type) => packetGoals(type, find)),
+    ...([each, many] as const).map((style) =>
+      compared(
+        `TcpSocket 64 B one way, ${style}`,
+        ["≥", 3],
+        "node:net naive over TCP",
+        find("one-way-64", `sluice TcpSocket, ${style}`),
+        find("one-way-64", "node:net over TCP, naive framing"),
+      ),
+    ),
     compared(
       "NamedPipe 64 B one way, sendMany/receiveMany",
       ["≥", 6],

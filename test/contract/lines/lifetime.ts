@@ -106,7 +106,7 @@ export function userCodeLines({ maker }: Subject): void {
   describe("13. user code never runs inside a native callback's stack", () => {
     for (const place of ["then", "loop", "decode", "send"] as const) {
       it(`a throw in user code (${place}) is an ordinary uncaught error that names its place`, async () => {
-        using directory = scratch();
+        using directory = scratch(maker);
         await using peer = startPeer("contract-lifetime", [maker.name, directory.path, "throw", place]);
         const exit = await within("the process to end", peer.exit);
         expect(exit, peer.stderr).toEqual({ code: 1, signal: null });
@@ -115,7 +115,7 @@ export function userCodeLines({ maker }: Subject): void {
     }
 
     it("an uncaught error that the process handles leaves the channel working", async () => {
-      using directory = scratch();
+      using directory = scratch(maker);
       await using peer = startPeer("contract-lifetime", [maker.name, directory.path, "handled"]);
       await within("the error", peer.expectLine("uncaught: thrown by the user"));
       await within("the messages after it", peer.expectLine("done"));
