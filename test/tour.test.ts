@@ -15,7 +15,9 @@ const ROWS = [
   "UnixSocket dgram (native)",
   "UnixSocket dgram (node-unix-socket)",
   "SharedBuffer channel",
+  "TcpSocket",
   "SharedBuffer memory",
+  "UdpSocket",
   "Signal",
 ];
 /** Each row starts a process, on a machine that may be busy. */

@@ -7,6 +7,7 @@ const tools = [
   { command: "bash", pkg: "bash" },
   { command: "gcc", pkg: "gcc" },
   { file: "/usr/include/linux/limits.h", pkg: "libc6-dev" },
+  { command: "openssl", pkg: "openssl" },
   { command: "python3", pkg: "python3" },
   { command: "socat", pkg: "socat" },
   { command: "strace", pkg: "strace" },

@@ -1,4 +1,5 @@
 import type { ChildProcess, StdioOptions } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import {
   AnonymousPipe,
   type Channel,
@@ -7,6 +8,7 @@ import {
   NamedPipe,
   type SendOptions,
   SharedBuffer,
+  TcpSocket,
   UnixSocket,
   type WaitOptions,
 } from "sluice";
@@ -170,6 +172,22 @@ const sharedBuffer: Route = {
   connect: (folder, wait) => SharedBuffer.connect(`${folder}/ring`, wait),
 };
 
+const tcp: Route = {
+  name: "TcpSocket",
+  messageSize: CHUNK,
+  listen: async (folder) => {
+    const listener = await TcpSocket.listen({ port: 0 });
+    writeFileSync(`${folder}/port`, String(listener.address.port));
+    return async () => {
+      const channel = await listener.accept({ timeout });
+      await listener.close();
+      return channel;
+    };
+  },
+  connect: (folder, wait) =>
+    TcpSocket.connect({ port: Number(readFileSync(`${folder}/port`, "utf8")), ...wait }),
+};
+
 /** Every channel that carries bytes between two processes. */
 export const routes: readonly Route[] = [
   anonymousPipe,
@@ -182,4 +200,5 @@ export const routes: readonly Route[] = [
   dgram("native"),
   dgram("node-unix-socket"),
   sharedBuffer,
+  tcp,
 ];

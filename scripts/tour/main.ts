@@ -5,7 +5,7 @@ import { constants, tmpdir } from "node:os";
 import path from "node:path";
 import { routes } from "./carriers.js";
 import { examine, type File } from "./file.js";
-import { carry, exchangeSignals, shareMemory } from "./rows.js";
+import { carry, exchangeDatagrams, exchangeSignals, shareMemory } from "./rows.js";
 import { type Row, Screen } from "./screen.js";
 import { killAll } from "./second-process.js";
 
@@ -45,6 +45,7 @@ async function tour(file: File, folder: string): Promise<boolean> {
   const rows = [
     ...routes.map((route) => ({ name: route.name, measure: () => carry(route, folder, file, screen) })),
     { name: "SharedBuffer memory", measure: () => shareMemory(file, screen) },
+    { name: "UdpSocket", measure: () => exchangeDatagrams(screen) },
     { name: "Signal", measure: () => exchangeSignals(screen) },
   ];
   screen.line(`Carrying ${file.path} (${amount(file.size)}) to a second process over every channel.`);

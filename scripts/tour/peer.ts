@@ -1,7 +1,7 @@
 // The second process of the tour: receives the file, tells its SHA-256, then answers pings until the first has had enough.
 import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
-import { type SendOptions, SharedBuffer, Signal } from "sluice";
+import { type SendOptions, SharedBuffer, Signal, UdpSocket } from "sluice";
 import { type Carrier, routes, timeout } from "./carriers.js";
 
 /** What is told before the file. */
@@ -21,6 +21,7 @@ const [, , what = "", where = ""] = process.argv;
 // The first process may be ended by force: then nobody is left to serve.
 const orders = createInterface({ input: process.stdin }).once("close", () => process.exit(1));
 if (what === "signal") await answerSignals(Number(where));
+else if (what === "udp") await answerDatagrams(Number(where));
 else if (what === "memory") await hashMemory(where);
 else await serve(what, where);
 // Nothing may keep a process alive whose channel is closed, except that pipe.
@@ -64,6 +65,15 @@ async function answer(
     await channel.send(reply, options);
   }
   await channel.flush();
+}
+
+async function answerDatagrams(rounds: number): Promise<void> {
+  await using socket = await UdpSocket.bind();
+  console.log(socket.localAddress.port);
+  for (let round = 0; round < rounds; round++) {
+    const { message, from } = await socket.receiveEnvelope({ timeout });
+    await socket.send(message, { to: from });
+  }
 }
 
 async function answerSignals(rounds: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { SharedBuffer, Signal, type WaitOptions } from "sluice";
+import { SharedBuffer, Signal, UdpSocket, type WaitOptions } from "sluice";
 import type { Carrier, Route } from "./carriers.js";
 import { BLOCK, blocksOf, type File, piecesOf } from "./file.js";
 import type { Announcement, Report } from "./peer.js";
@@ -95,6 +95,18 @@ export async function shareMemory(file: File, screen: Screen): Promise<Row> {
     megabytesASecond: report.bytes / 1e6 / seconds,
     verified: report.sha256 === file.sha256 && report.bytes === file.size,
   };
+}
+
+/** Asks the second process by datagrams, which may be lost where they come too fast: one at a time. */
+export async function exchangeDatagrams(screen: Screen): Promise<Row> {
+  await using peer = startPeer(["udp", String(PINGS)]);
+  const { wait } = peer;
+  const port = Number(await peer.nextLine());
+  await using channel = await UdpSocket.connect({ port, ...wait });
+  const roundTrip = await measureRoundTrip(channel, wait);
+  await peer.ended();
+  screen.progress("UdpSocket", 1);
+  return { mechanism: "UdpSocket", messages: PINGS, roundTrip, verified: true };
 }
 
 /** Counts with the second process: each signal carries a number, and each answer the next one. */

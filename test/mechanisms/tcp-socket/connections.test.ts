@@ -57,11 +57,8 @@ describe("TcpSocket.listen()", () => {
 
   it("refuses a port below 1024 without the privilege with ERR_ACCESS_DENIED", () => {
     const program = compiled("test/support/peers/internet/low-port.ts");
-    const privileges = isRoot
-      ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
-      : [];
-    const [command = "", ...args] = [...privileges, process.execPath, program];
-    const output = execFileSync(command, args, { encoding: "utf8" });
+    const nobody = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+    const output = execFileSync(process.execPath, [program], { encoding: "utf8", ...nobody });
     const first = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
     expect(output).toContain(first > 81 ? "ERR_ACCESS_DENIED" : "listening");
   });
@@ -95,7 +92,7 @@ describe("TcpSocket.listen()", () => {
   ])("refuses %j with an error that names what is wrong", async (options, message) => {
     const before = openDescriptors();
     const listening = TcpSocket.listen(options as { port: number });
-    await expect(listening).rejects.toThrow(message as RegExp);
+    await expect(listening).rejects.toThrow(message);
     await expect(listening).rejects.not.toBeInstanceOf(ChannelError);
     expect(openDescriptors()).toBe(before);
   });
@@ -329,7 +326,7 @@ describe("a TCP channel", () => {
       reliable: true,
     });
     expect(pair.client.tls).toBeUndefined();
-    expect(() => Reflect.construct(TcpSocket, [])).toThrow(TypeError);
+    expect(() => Reflect.construct(TcpSocket, []) as unknown).toThrow(TypeError);
   });
 });
 
