@@ -40,7 +40,8 @@ export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
   readonly makeIncoming?: MakeIncoming<In> | undefined;
 }
 
-type AnyChannel = BaseChannel<never, unknown>;
+/** Any channel, whatever it carries. */
+export type AnyChannel = BaseChannel<never, unknown>;
 
 const NO_CAPABILITIES: readonly Capability[] = [];
 /** Makes the receiving half of a channel. */

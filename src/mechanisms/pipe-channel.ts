@@ -1,5 +1,6 @@
 import { bytes, lengthPrefixed } from "../codec/index.js";
 import type { Codec, Framing } from "../core/codec.js";
+import { extend } from "../core/extend.js";
 import { type ChannelOptions, checkCount, checkOptions, resolveQueueLimits } from "../core/options.js";
 import type { ChannelTraits, Mechanism } from "../core/traits.js";
 import { describe } from "../core/wait.js";
@@ -54,7 +55,7 @@ export function planPipe<Out, In>(
     checkCount("options.maxMessageSize", options.maxMessageSize, 1, most);
   }
   return {
-    traits: { ...TRAITS, mechanism, direction, maxMessageSize: many ? most : TRAITS.maxMessageSize },
+    traits: extend(TRAITS, { mechanism, direction, maxMessageSize: many ? most : TRAITS.maxMessageSize }),
     framing,
     codec: options.codec ?? (bytes() as Codec<unknown, unknown> as Codec<Out, In>),
     atomicSize: many ? PIPE_BUF : undefined,

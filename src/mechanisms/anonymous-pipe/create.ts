@@ -1,3 +1,4 @@
+import { extend } from "../../core/extend.js";
 import { planPipe, openPipe } from "../pipe-channel.js";
 import { PipeEnd } from "./pipe-end.js";
 import { closeAll, makePipes, type PipeDescriptors } from "./pipes.js";
@@ -11,16 +12,16 @@ export function createPipe<Out, In>(options: AnonymousPipeOptions<Out, In>): Ano
   let reader: PipeEnd<Out, In> | undefined;
   try {
     reader = openPipe({ ...ends, reader: pipe.reader }, undefined, (stream) => {
-      return new PipeEnd(stream, pipe.reader, { ...options, ...plan });
+      return new PipeEnd(stream, pipe.reader, extend(options, plan));
     });
   } catch (error) {
     closeAll([pipe.writer]);
     throw error;
   }
   try {
-    const traits = { ...plan.traits, direction: "send" } as const;
+    const traits = extend(plan.traits, { direction: "send" as const });
     const writer = openPipe({ ...ends, writer: pipe.writer }, undefined, (stream) => {
-      return new PipeEnd(stream, pipe.writer, { ...options, ...plan, traits });
+      return new PipeEnd(stream, pipe.writer, extend(options, extend(plan, { traits })));
     });
     return { reader, writer } as unknown as AnonymousPipeEnds<Out, In>;
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Channel } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { StreamChannel } from "../../core/stream-channel.js";
 import { loadCore, S_IFIFO, S_IFMT, STATUS_INODE, STATUS_LENGTH, STATUS_MODE } from "../../native/binding.js";
 import { openPipe, planPipe } from "../pipe-channel.js";
@@ -27,7 +28,7 @@ export function inheritChannel<Out, In>(options: AnonymousPipeInheritOptions<Out
   // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only `delete` removes a variable
   delete process.env[VARIABLE];
   const ends = { mechanism: "anonymous-pipe", operation: "inherit", reader, writer } as const;
-  return openPipe(ends, options.capacity, (stream) => new StreamChannel(stream, { ...options, ...plan }));
+  return openPipe(ends, options.capacity, (stream) => new StreamChannel(stream, extend(options, plan)));
 }
 
 function namedDescriptors(): readonly [reader: number, writer: number] {

@@ -1,6 +1,7 @@
 import { none } from "../../codec/index.js";
 import type { Channel } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { checkOptions } from "../../core/options.js";
 import { StreamChannel, type StreamChannelOptions } from "../../core/stream-channel.js";
 import { checkChoice } from "../check-option.js";
@@ -113,13 +114,13 @@ function openEnds<Out, In>(
   let output: PipelineOutput<Out, In> | undefined;
   try {
     output = openPipe({ ...ends, reader: take(reader) }, undefined, (stream) => {
-      return new PipelineOutput(stream, { ...options, ...plan }, options.failOn ?? "any");
+      return new PipelineOutput(stream, extend(options, plan), options.failOn ?? "any");
     });
     let input: Channel<Out, In> | undefined;
     if (first !== undefined) {
-      const traits = { ...plan.traits, direction: "send" } as const;
+      const traits = extend(plan.traits, { direction: "send" as const });
       input = openPipe({ ...ends, writer: take(first.writer) }, undefined, (stream) => {
-        return new StreamChannel(stream, { ...options, ...plan, traits });
+        return new StreamChannel(stream, extend(options, extend(plan, { traits })));
       });
     }
     for (const fd of left) makeBlocking(fd);

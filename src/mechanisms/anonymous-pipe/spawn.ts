@@ -1,5 +1,6 @@
 import type { StdioOptions } from "node:child_process";
 import type { Channel } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import { StreamChannel } from "../../core/stream-channel.js";
 import { describe } from "../../core/wait.js";
 import { checkBoolean, checkChoice } from "../check-option.js";
@@ -40,7 +41,7 @@ export function spawnChild<Out, In>(
   } as const;
   let channel: Channel<Out, In>;
   try {
-    channel = openPipe(ours, undefined, (stream) => new StreamChannel(stream, { ...options, ...plan }));
+    channel = openPipe(ours, undefined, (stream) => new StreamChannel(stream, extend(options, plan)));
   } catch (error) {
     closeAll(theirs);
     throw error;

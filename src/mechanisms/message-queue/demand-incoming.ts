@@ -55,11 +55,12 @@ class Line {
  * The receiving half of a channel whose messages belong to whoever takes them first. It takes a message from the kernel only in the moment in which somebody
  * gets it, so that none is in hand when this side closes.
  */
-export class DemandIncoming<In> extends Incoming<In> {
+export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
   readonly #port: QueuePort;
   readonly #limits: ResolvedQueueLimits;
   readonly #maxMessageSize: number;
-  readonly #hooks: IncomingHooks;
+  readonly #owner: Owner;
+  readonly #hooks: IncomingHooks<Owner>;
   readonly #mayTakeMany: boolean;
   readonly #line: Line;
   #isOver = false;
@@ -71,12 +72,14 @@ export class DemandIncoming<In> extends Incoming<In> {
     maxMessageSize: number,
     limits: ResolvedQueueLimits,
     codec: Codec<never, In>,
-    hooks: IncomingHooks,
+    owner: Owner,
+    hooks: IncomingHooks<Owner>,
   ) {
-    super(limits, codec, hooks);
+    super(limits, codec, owner, hooks);
     this.#port = port;
     this.#limits = limits;
     this.#maxMessageSize = maxMessageSize;
+    this.#owner = owner;
     this.#hooks = hooks;
     // What a codec refuses is an error between two messages, and what follows it must not have been taken yet.
     this.#mayTakeMany = codec.decodesToItself === true;
@@ -148,7 +151,7 @@ export class DemandIncoming<In> extends Incoming<In> {
     if (options !== undefined && this.#line.waits.has(wait)) {
       const { operation } = wait;
       wait.bound(options, () =>
-        this.#hooks.error("ERR_TIMEOUT", operation, `nothing came within ${options.timeout ?? 0} ms`),
+        this.#hooks.error(this.#owner, "ERR_TIMEOUT", operation, `nothing came within ${options.timeout ?? 0} ms`),
       );
     }
     return wait.promise;
@@ -212,7 +215,7 @@ export class DemandIncoming<In> extends Incoming<In> {
     this.#countForTurn();
     if (message.length > this.#maxMessageSize) {
       const text = `a message came that is over the limit of ${this.#maxMessageSize} bytes (traits.maxMessageSize), and was dropped`;
-      this.pushError(this.#hooks.error("ERR_MESSAGE_TOO_LARGE", "receive", text));
+      this.pushError(this.#hooks.error(this.#owner, "ERR_MESSAGE_TOO_LARGE", "receive", text));
     } else if (detailed) this.push(message, { [this.#port.gradeName]: this.#port.gradeOf(0) });
     else this.push(message);
   }

@@ -1,4 +1,5 @@
 import { bytes } from "../../codec/index.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, checkMethods, checkOptions, resolveQueueLimits } from "../../core/options.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { loadCore } from "../../native/binding.js";
@@ -110,8 +111,8 @@ export class MessageQueue {
       place: Place,
       maxMessageSize: number,
     ): MessageQueueChannel<never, unknown> => {
-      const traits = { ...TRAITS, direction: plan.direction, maxMessageSize };
-      return new QueueChannel(port, { ...options, maxMessageSize, codec, traits, address: place.address });
+      const traits = extend(TRAITS, { direction: plan.direction, maxMessageSize });
+      return new QueueChannel(port, extend(options, { maxMessageSize, codec, traits, address: place.address }));
     };
     if (kindOf(options) === "sysv") {
       const place = sysvPlace(name, options.projectId);

@@ -1,6 +1,7 @@
-import { BaseChannel, type BaseChannelOptions } from "../../core/base-channel.js";
+import { type AnyChannel, BaseChannel, type BaseChannelOptions, type MakeIncoming } from "../../core/base-channel.js";
 import type { SendOptions } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, resolveQueueLimits } from "../../core/options.js";
 import { DemandIncoming } from "./demand-incoming.js";
 import type { MessageQueueChannel, MessageQueueStatus } from "./options.js";
@@ -14,24 +15,17 @@ const HIGHEST_PRIORITY = 32_767;
 export class QueueChannel<Out, In> extends BaseChannel<Out, In> implements MessageQueueChannel<Out, In> {
   readonly #port: QueuePort;
   readonly #outlet: QueueOutlet;
-  readonly #demand: DemandIncoming<In>;
+  readonly #demand: DemandIncoming<In, AnyChannel>;
 
   constructor(port: QueuePort, options: BaseChannelOptions<Out, In>) {
     const outlet = new QueueOutlet(port, resolveQueueLimits("sendQueue", options.sendQueue));
-    let demand: DemandIncoming<In> | undefined;
+    let demand: DemandIncoming<In, AnyChannel> | undefined;
     const limit = options.maxMessageSize ?? options.traits.maxMessageSize;
-    super(
-      {
-        ...options,
-        capabilities: [port.gradeName],
-        makeIncoming: (limits, codec, hooks) =>
-          (demand = new DemandIncoming(port, limit, limits, codec, hooks)),
-      },
-      outlet,
-    );
+    const makeIncoming: MakeIncoming<In> = (...parts) => (demand = new DemandIncoming(port, limit, ...parts));
+    super(extend(options, { makeIncoming }), outlet, [port.gradeName]);
     this.#port = port;
     this.#outlet = outlet;
-    this.#demand = demand as unknown as DemandIncoming<In>;
+    this.#demand = demand as unknown as DemandIncoming<In, AnyChannel>;
     port.start(this.#sink(), this.#demand.wanted);
   }
 

@@ -1,5 +1,6 @@
 import type { ByteStream } from "../../core/byte-stream.js";
 import type { InternetAddress } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import { StreamChannel } from "../../core/stream-channel.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { textOf } from "../internet-address.js";
@@ -33,12 +34,9 @@ export class TcpStreamChannel<Out, In> extends StreamChannel<Out, In> implements
 
   constructor(stream: ByteStream, options: CheckedOptions<Out, In>, peer: KnownPeer) {
     const { remoteAddress, localAddress, tls, isIdentified } = peer;
-    super(stream, {
-      ...options,
-      traits: isIdentified ? { ...TRAITS, peerIdentity: "connection" } : TRAITS,
-      address: textOf(remoteAddress),
-      connection: { from: remoteAddress },
-    });
+    const traits = isIdentified ? extend(TRAITS, { peerIdentity: "connection" as const }) : TRAITS;
+    const facts = { traits, address: textOf(remoteAddress), connection: { from: remoteAddress } };
+    super(stream, extend(options, facts));
     this.remoteAddress = remoteAddress;
     this.localAddress = localAddress;
     this.tls = tls;
