@@ -107,7 +107,7 @@ export interface PipelineOptions<Out, In>
   readonly input?: boolean | "inherit" | undefined;
   /**
    * Where the standard error of all stages goes: `"inherit"` (the default), to that of this process; `"ignore"`, nowhere; `"collect"`, the last 64 KiB of
-   * each stage into its status.
+   * each stage into its status, which then waits until nobody has that standard error open any more.
    */
   readonly stderr?: "inherit" | "ignore" | "collect" | undefined;
   /**

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { AnonymousPipe, ChannelError, lines, type Pipeline, type Receiver, text } from "sluice";
 import { startPeer, startProgram } from "../../support/child.js";
-import { children, codeOf, openDescriptors } from "./support.js";
+import { children, codeOf, OPEN_PATH, openDescriptors } from "./support.js";
 
+/** A stage that ends neither at the end of its input nor by SIGPIPE. */
+const SLEEP = ["sleep", "1000"];
 const MEBIBYTE = 1024 * 1024;
 const LINES = { framing: lines(), codec: text() };
 
@@ -189,15 +191,20 @@ describe("a stage that fails", () => {
 
   test("that cannot be started ends the others and says so", async () => {
     const before = openDescriptors();
-    for (const [index, missing] of [["no-such-program"], ["cat", "-"], ["/etc/passwd"]].entries()) {
-      const stages = [["cat"], ["cat"], ["cat"]];
-      stages[index === 1 ? 2 : index] = index === 1 ? ["no-such-program"] : missing;
-      const pipeline = AnonymousPipe.pipeline(stages, { ...LINES, input: true });
+    const cases = [
+      ["no-such-program", 0, "ERR_NO_PEER"],
+      ["no-such-program", 2, "ERR_NO_PEER"],
+      ["/etc/passwd", 1, "ERR_ACCESS_DENIED"],
+    ] as const;
+    for (const [command, place, code] of cases) {
+      const stages = [["cat"], ["cat"], ["cat"]].with(place, [command]);
+      const pipeline = AnonymousPipe.pipeline(stages, { ...LINES, env: OPEN_PATH, input: true });
       pipeline.input.send("x".repeat(100)).catch(() => undefined);
-      const code = index === 2 ? "ERR_ACCESS_DENIED" : "ERR_NO_PEER";
       const error = await pipeline.output.receive().catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code });
-      expect((error as Error).message).toMatch(/stage \d of 3 .* could not be started/);
+      expect((error as Error).message).toContain(
+        `stage ${place + 1} of 3 (${JSON.stringify(command)}) could not be started`,
+      );
       const statuses = await pipeline.statuses;
       expect(statuses.filter((status) => status.error === undefined)).toHaveLength(2);
       pipeline.input.destroy();
@@ -223,7 +230,7 @@ describe("a pipeline that is not run to its end", () => {
     const before = openDescriptors();
     const controller = new AbortController();
     const options = { ...LINES, signal: controller.signal };
-    const pipeline = AnonymousPipe.pipeline([["sleep", "1000"], ["cat"], ["sleep", "1000"]], options);
+    const pipeline = AnonymousPipe.pipeline([SLEEP, SLEEP, SLEEP], options);
     const receiving = codeOf(pipeline.output.receive());
     const reason = new Error("enough");
     controller.abort(reason);
@@ -262,14 +269,14 @@ describe("a pipeline that is not run to its end", () => {
     const before = openDescriptors();
     let outer: Pipeline<string>;
     {
-      await using pipeline = AnonymousPipe.pipeline([["cat"], ["sleep", "1000"]], { ...LINES, input: true });
+      await using pipeline = AnonymousPipe.pipeline([["cat"], SLEEP], { ...LINES, input: true });
       outer = pipeline;
     }
     await expectNothingLeft(outer, before);
   });
 
   test("is ended by kill()", async () => {
-    const pipeline = AnonymousPipe.pipeline([["sleep", "1000"], ["cat"]], LINES);
+    const pipeline = AnonymousPipe.pipeline([SLEEP, ["cat"]], LINES);
     pipeline.kill("SIGKILL");
     expect(await codeOf(pipeline.output.receive())).toBe("ERR_PEER_DIED");
     expect((await pipeline.statuses)[0]).toMatchObject({ code: null, signal: "SIGKILL" });

@@ -7,7 +7,7 @@ import { text as readText } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AnonymousPipe, ChannelError, lines, text } from "sluice";
 import { compiled, startPeer } from "../../support/child.js";
-import { children, codeOf, openDescriptors } from "./support.js";
+import { children, codeOf, OPEN_PATH, openDescriptors } from "./support.js";
 
 const NODE_CHILD = compiled("test/support/peers/anonymous-pipe/child.ts");
 const LINES = { framing: lines(), codec: text() };
@@ -286,7 +286,7 @@ describe("a program that cannot be started", () => {
       chmodSync(plain, 0o644);
       const command = name === "PLAIN" ? plain : name;
       const before = openDescriptors();
-      const { child, channel, exited } = AnonymousPipe.spawn(command, [], options);
+      const { child, channel, exited } = AnonymousPipe.spawn(command, [], { env: OPEN_PATH, ...options });
       // The reason must be the first thing that is heard, whatever is sent meanwhile.
       channel.send(Buffer.alloc(1_000_000)).catch((error: unknown) => {
         expect(error).toMatchObject({ code });

@@ -10,6 +10,9 @@ export async function codeOf(call: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** Folders that all users may search: one that is closed to them makes a missing program look like one that they may not execute, execvp(3). */
+export const OPEN_PATH: NodeJS.ProcessEnv = { PATH: "/usr/bin:/bin" };
+
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
