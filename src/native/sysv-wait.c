@@ -34,11 +34,11 @@ struct sysv_wait {
     int64_t result;
 };
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *limit) {
+static void state_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *limit) {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
 }
 
-static void futex_wake(_Atomic uint32_t *word) {
+static void state_wake(_Atomic uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -68,7 +68,7 @@ static void *run(void *data) {
     while (!atomic_load(&wait->closing)) {
         uint32_t state = atomic_load(&wait->state);
         if (state != ARMED) {
-            futex_wait(&wait->state, state, NULL);
+            state_wait(&wait->state, state, NULL);
             continue;
         }
         wait->result = perform(wait);
@@ -79,7 +79,7 @@ static void *run(void *data) {
     atomic_store(&wait->state, EXITING);
     bell_event_signal(wait->event);
     atomic_store(&wait->state, EXITED);
-    futex_wake(&wait->state);
+    state_wake(&wait->state);
     leave(wait);
     return NULL;
 }
@@ -114,7 +114,7 @@ static int64_t arm(struct sysv_wait *wait, int queue, long type) {
     wait->type = type;
     wait->result = -EINTR;
     atomic_store(&wait->state, ARMED);
-    futex_wake(&wait->state);
+    state_wake(&wait->state);
     return 0;
 }
 
@@ -134,7 +134,7 @@ int64_t sysv_wait_send(struct sysv_wait *wait, int queue, long type, const void 
 int64_t sysv_wait_result(struct sysv_wait *wait, int32_t out[3]) {
     uint32_t state = atomic_load(&wait->state);
     // The thread is between two of its last instructions.
-    for (; state == EXITING; state = atomic_load(&wait->state)) futex_wait(&wait->state, EXITING, NULL);
+    for (; state == EXITING; state = atomic_load(&wait->state)) state_wait(&wait->state, EXITING, NULL);
     if (state == IDLE || state == ARMED) return SYSV_WAIT_BUSY;
     out[0] = (int32_t)wait->result;
     out[1] = (int32_t)wait->type;
@@ -152,7 +152,7 @@ int64_t sysv_wait_close(struct sysv_wait *wait) {
     atomic_store(&wait->closing, true);
     uint32_t state = atomic_load(&wait->state);
     if (state == EXITED) return 1;
-    futex_wake(&wait->state);
+    state_wake(&wait->state);
     int tid = atomic_load(&wait->tid);
     if (tid > 0) signal_interrupt(tid);
     return 0;
@@ -162,7 +162,7 @@ void sysv_wait_free(struct sysv_wait *wait) {
     const struct timespec pause = {.tv_nsec = 1000000};
     while (sysv_wait_close(wait) == 0) {
         uint32_t state = atomic_load(&wait->state);
-        if (state != EXITED) futex_wait(&wait->state, state, &pause);
+        if (state != EXITED) state_wait(&wait->state, state, &pause);
     }
     signal_release_interruptions();
     leave(wait);

@@ -1,4 +1,5 @@
 import type { InternetAddress } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import { PacketChannel } from "../../core/packet-channel.js";
 import { checkOptions } from "../../core/options.js";
 import type { ChannelTraits } from "../../core/traits.js";
@@ -27,12 +28,9 @@ export class UdpPacketChannel<Out, In> extends PacketChannel<Out, In> implements
   readonly #port: UdpPort;
 
   constructor(port: UdpPort, remote: InternetAddress | undefined, options: CheckedOptions<Out, In>) {
-    super(port, {
-      ...options,
-      traits: TRAITS,
-      address: textOf(remote ?? port.localAddress),
-      connection: remote === undefined ? undefined : { from: remote },
-    });
+    const address = textOf(remote ?? port.localAddress);
+    const connection = remote === undefined ? undefined : { from: remote };
+    super(port, extend(options, { traits: TRAITS, address, connection }));
     this.#port = port;
     this.localAddress = port.localAddress;
     this.remoteAddress = remote;
