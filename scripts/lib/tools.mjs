@@ -11,6 +11,7 @@ const tools = [
   { command: "python3", pkg: "python3" },
   { command: "socat", pkg: "socat" },
   { command: "strace", pkg: "strace" },
+  { command: "ipcmk", pkg: "util-linux" },
 ];
 
 /** @param {string} file @param {number} mode */

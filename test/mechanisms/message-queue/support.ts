@@ -40,7 +40,7 @@ export async function codeOf(call: Promise<unknown>): Promise<unknown> {
 export function compile(name: string, folder: string): string {
   const source = fileURLToPath(new URL(`../../support/peers/message-queue/${name}.c`, import.meta.url));
   const program = join(folder, name);
-  const { status, stderr } = spawnSync("gcc", ["-Wall", "-o", program, source, "-lrt"], { encoding: "utf8" });
+  const { status, stderr } = spawnSync("cc", ["-Wall", "-o", program, source, "-lrt"], { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return program;
 }
