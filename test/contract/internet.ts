@@ -6,24 +6,19 @@ import { acceptOne, alreadyOpen, channelOptions, type Maker } from "./maker.js";
 const portFile = (directory: string): string => path.join(directory, "port");
 
 /** A TCP connection. The first end listens at a free port and writes its number to a file; who connects reads and removes it. */
-export function tcpMaker(
-  name: string,
-  tls: (directory: string) => { server: object; client: object } | undefined,
-): Maker {
+export function tcpMaker(name: string, tls?: { server: object; client: object }): Maker {
   return {
     name,
     ways: ["first-to-second", "second-to-first"],
     first: async (directory, options) => {
-      const settings = tls(directory)?.server;
-      const listener = await TcpSocket.listen({ ...channelOptions(options), port: 0, tls: settings });
+      const listener = await TcpSocket.listen({ ...channelOptions(options), port: 0, tls: tls?.server });
       writeFileSync(portFile(directory), String(listener.address.port));
       return acceptOne(listener);
     },
     second: async (directory, options) => {
       const port = Number(readFileSync(portFile(directory), "utf8"));
       rmSync(portFile(directory));
-      const settings = tls(directory)?.client;
-      return TcpSocket.connect({ ...channelOptions(options), port, tls: settings });
+      return TcpSocket.connect({ ...channelOptions(options), port, tls: tls?.client });
     },
     twoProcesses: true,
     receiverSeesEnd: true,

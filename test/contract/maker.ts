@@ -76,6 +76,8 @@ export interface Maker {
   readonly leavesWhenKilled: readonly string[];
   /** Removes what outlives both ends by design and is no file of the directory. */
   remove?(directory: string): void;
+  /** How often the endurance test opens and closes it, where opening is so dear that the usual 10,000 times would take minutes. */
+  readonly cycles?: number;
 }
 
 /** An end that is not open yet, in the hands of the process that has made it. */

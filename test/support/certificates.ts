@@ -1,6 +1,6 @@
 /** Certificates for tests, made by the `openssl` program: an authority, and certificates that it has signed or not. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -19,7 +19,6 @@ export class Authority implements Disposable {
   readonly #own: Certificate;
 
   constructor(folder: string = mkdtempSync(path.join(tmpdir(), "sluice-certificates-"))) {
-    mkdirSync(folder, { recursive: true });
     this.#folder = folder;
     this.#own = this.#make("authority", ["-x509", "-days", "2", "-subj", "/CN=authority of a test"]);
   }
@@ -66,15 +65,31 @@ export class Authority implements Disposable {
   }
 }
 
-/** An authority and a certificate of "localhost" that two processes find in the same directory; who comes first makes them. */
-export function sharedCertificate(directory: string): { readonly ca: string; readonly own: Certificate } {
-  const folder = path.join(directory, "certificates");
-  const certFile = path.join(folder, "localhost.pem");
-  const keyFile = path.join(folder, "localhost.key");
-  const caFile = path.join(folder, "authority.pem");
-  if (!existsSync(certFile)) new Authority(folder).sign("localhost");
-  const [ca, key, cert] = [caFile, keyFile, certFile].map((file) => readFileSync(file, "utf8"));
-  return { ca: ca ?? "", own: { key: key ?? "", cert: cert ?? "", keyFile, certFile } };
+/** Where this process, and those that it starts, find the certificate of {@link sharedCertificate}. */
+const SHARED = "SLUICE_TEST_CERTIFICATES";
+
+/** An authority and a certificate of "localhost" for this process and those that it starts; made when they are first asked for. */
+export function sharedCertificate(): { readonly ca: string; readonly own: Certificate } {
+  const folder = process.env[SHARED] ?? makeShared();
+  const [keyFile, certFile] = [path.join(folder, "localhost.key"), path.join(folder, "localhost.pem")];
+  const read = (file: string): string => readFileSync(file, "utf8");
+  return {
+    ca: read(path.join(folder, "authority.pem")),
+    own: { key: read(keyFile), cert: read(certFile), keyFile, certFile },
+  };
+}
+
+function makeShared(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "sluice-certificates-"));
+  new Authority(folder).sign("localhost");
+  process.env[SHARED] = folder;
+  return folder;
+}
+
+/** Removes them: for the process that has made them, at its end. */
+export function removeSharedCertificate(): void {
+  const folder = process.env[SHARED];
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 }
 
 function openssl(...parts: readonly (readonly string[])[]): void {

@@ -1,4 +1,4 @@
 import { tcpMaker } from "../internet.js";
 import type { Maker } from "../maker.js";
 
-export const maker: Maker = tcpMaker("tcp-socket", () => undefined);
+export const maker: Maker = tcpMaker("tcp-socket");
