@@ -209,7 +209,8 @@ describe("multicast on the loopback interface", () => {
     // The loopback interface gives back what is sent by it, whatever IP_MULTICAST_LOOP says.
     const program = compiled("test/support/peers/internet/multicast-options.ts");
     const calls = ["-f", "-e", "trace=setsockopt", process.execPath, program];
-    await using peer = startProgram("strace", calls);
+    // LeakSanitizer, in builds that have it, does not run under a tracer.
+    await using peer = startProgram("strace", calls, { env: { ASAN_OPTIONS: "detect_leaks=0" } });
     await peer.expectLine("done");
     expect(await peer.exit).toEqual({ code: 0, signal: null });
     for (const option of [
@@ -288,9 +289,9 @@ print(peer.recvfrom(100)[0].decode(), flush=True)
     plain.close();
   });
 
-  it("works in worker threads, which may be terminated in mid-traffic", async () => {
+  it("works in worker threads, which may be terminated in mid-traffic", { timeout: 60_000 }, async () => {
     await using peer = startPeer("internet/workers");
-    await peer.expectLine("20 terminated, 0 descriptors left");
+    await peer.expectLine("10 terminated, 0 descriptors left");
     expect(await peer.exit, peer.stderr).toEqual({ code: 0, signal: null });
   });
 });

@@ -6,13 +6,13 @@ import { UdpSocket } from "sluice";
 if (isMainThread) {
   const openDescriptors = (): number => readdirSync("/proc/self/fd").length;
   let before = 0;
-  for (let count = 0; count <= 20; count++) {
+  for (let count = 0; count <= 10; count++) {
     const worker = new Worker(new URL(import.meta.url));
     await new Promise((resolve) => worker.once("message", resolve));
     await worker.terminate();
     if (count === 0) before = openDescriptors(); // the first may leave what Node keeps for all
   }
-  console.log(`20 terminated, ${openDescriptors() - before} descriptors left`);
+  console.log(`10 terminated, ${openDescriptors() - before} descriptors left`);
 } else {
   const receiver = await UdpSocket.bind();
   const sender = await UdpSocket.connect({ port: receiver.localAddress.port });
