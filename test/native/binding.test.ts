@@ -122,7 +122,7 @@ test.each([
 ])("on %s a Poll is ERR_UNSUPPORTED, the rest of the core works", async (key, name) => {
   const versions = { ...process.versions, [key]: "1.0.0" };
   const runtime = Object.create(process, { versions: { value: versions } }) as typeof process;
-  vi.doMock("node:process", () => ({ default: runtime }));
+  vi.stubGlobal("process", runtime);
   try {
     const { Poll, loadCore } = await fresh(build);
     expect(loadCore().pageSize()).toBeGreaterThan(0);
@@ -131,6 +131,6 @@ test.each([
     );
     expect(() => new Poll(0, () => undefined)).toThrow(`${name} has no working uv_poll`);
   } finally {
-    vi.doUnmock("node:process");
+    vi.unstubAllGlobals();
   }
 });

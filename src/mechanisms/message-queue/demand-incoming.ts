@@ -151,7 +151,12 @@ export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
     if (options !== undefined && this.#line.waits.has(wait)) {
       const { operation } = wait;
       wait.bound(options, () =>
-        this.#hooks.error(this.#owner, "ERR_TIMEOUT", operation, `nothing came within ${options.timeout ?? 0} ms`),
+        this.#hooks.error(
+          this.#owner,
+          "ERR_TIMEOUT",
+          operation,
+          `nothing came within ${options.timeout ?? 0} ms`,
+        ),
       );
     }
     return wait.promise;

@@ -112,7 +112,10 @@ export class MessageQueue {
       maxMessageSize: number,
     ): MessageQueueChannel<never, unknown> => {
       const traits = extend(TRAITS, { direction: plan.direction, maxMessageSize });
-      return new QueueChannel(port, extend(options, { maxMessageSize, codec, traits, address: place.address }));
+      return new QueueChannel(
+        port,
+        extend(options, { maxMessageSize, codec, traits, address: place.address }),
+      );
     };
     if (kindOf(options) === "sysv") {
       const place = sysvPlace(name, options.projectId);

@@ -129,7 +129,7 @@ describe("TcpSocket with TLS", () => {
     await using listener = await TcpSocket.listen({
       port: 0,
       tls: server,
-      handshakeTimeout: 150,
+      handshakeTimeout: 2000,
       onRefuse: (_peer, error) => reports.push(error),
     });
     const { port } = listener.address;
