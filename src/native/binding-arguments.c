@@ -115,6 +115,15 @@ static bool take_part(struct call *call, size_t index, struct argument *out) {
     return true;
 }
 
+// `words, index`: an aligned word of shared memory.
+static bool take_word(struct call *call, size_t index, struct argument *out) {
+    int64_t place;
+    if (!take_array(call, index, napi_int32_array, "an Int32Array", out)) return false;
+    if (!take_integer(call, index + 1, 0, (double)out->length - 1, "an index within the array", &place)) return false;
+    out->data += (size_t)place * sizeof(int32_t);
+    return true;
+}
+
 static bool take_lock_kind(struct call *call, size_t index, struct argument *out) {
     if (!take_text(call, index, out)) return false;
     out->number = strcmp(call->text, "exclusive") == 0;
@@ -144,6 +153,7 @@ bool take_arguments(struct call *call, const char *letters) {
         case 'I': fine = take_array(call, index, napi_int32_array, "an Int32Array", out); break;
         case 'L': fine = take_array(call, index, napi_bigint64_array, "a BigInt64Array", out); break;
         case 'R': fine = take_part(call, index, out); index += 2; break;
+        case 'w': fine = take_word(call, index, out); index += 1; break;
         case 'V': // an optional int32; `length` tells whether it was given
             out->length = !is_undefined(call, index);
             if (out->length > 0) fine = take_integer(call, index, INT32_MIN, INT32_MAX, "a 32-bit integer or undefined", &out->number);

@@ -18,6 +18,13 @@
 // What becomes of the result: a number; a new descriptor, owned by this thread; a pair of them in the Int32Array that is the argument of that index.
 enum outcome { NUMBER, DESCRIPTOR, PAIR };
 
+// What sleepBegin is told.
+#define SLEEP                                                                                                          \
+    (struct sleep) {                                                                                                   \
+        .word = WORD(0), .expected = INT(2), .milliseconds = (unsigned)a[3].number, .fd = INT(4), .byte = a[5].number, \
+        .bell = FD(6)                                                                                                  \
+    }
+
 #define FUNCTIONS(F)                                                                                                   \
     F(close, "f", NUMBER, (owned_remove(&state->owned, FD(0)), descriptor_close(FD(0))))                               \
     F(disown, "f", NUMBER, owned_remove(&state->owned, FD(0)) ? 0 : -EBADF)                                            \
@@ -95,6 +102,13 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(msgStatus, "iL8", NUMBER, sysv_status(INT(0), LONGS(1)))                                                         \
     F(msgSetCapacity, "in", NUMBER, sysv_set_capacity(INT(0), SIZE(1)))                                                \
     F(msgRemove, "i", NUMBER, sysv_remove(INT(0)))                                                                     \
+    F(futexWait, "wiu", NUMBER, futex_wait(WORD(0), INT(2), (unsigned)a[3].number))                                    \
+    F(futexWake, "wi", NUMBER, futex_wake(WORD(0), INT(2)))                                                            \
+    F(claimByte, "fn", NUMBER, futex_claim(FD(0), a[1].number))                                                        \
+    F(isByteClaimed, "fn", NUMBER, futex_is_claimed(FD(0), a[1].number))                                               \
+    F(sleepBegin, "wiuinf", NUMBER, sleepers_begin(&state->sleepers, &SLEEP))                                          \
+    F(sleepCancel, "u", NUMBER, sleepers_cancel(&state->sleepers, SIZE(0)))                                            \
+    F(sleepsEnded, "I", NUMBER, sleepers_ended(&state->sleepers, INTS(0), a[0].length))                                \
     F(signalOpen, "if", NUMBER, signal_subscribe(INT(0), FD(1)))                                                       \
     F(signalClose, "if", NUMBER, signal_unsubscribe(INT(0), FD(1)))                                                    \
     F(signalConfine, "ii", NUMBER, signal_confine(INT(0), INT(1)))                                                     \
@@ -199,6 +213,8 @@ enum { FUNCTION_COUNT = sizeof functions / sizeof functions[0] };
 static void on_environment_ending(void *data) {
     struct state *state = data;
     waits_end_all(state);
+    // First those threads, which ring bells that are about to be closed.
+    sleepers_release(&state->sleepers);
     owned_close_all(&state->owned);
 }
 

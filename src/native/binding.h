@@ -4,6 +4,7 @@
 #define SLUICE_BINDING_H
 
 #include "core.h"
+#include "sleeper.h"
 
 #include <node_api.h>
 
@@ -19,6 +20,7 @@ struct poll_slot {
 struct state {
     napi_env env;
     struct owned owned;
+    struct sleepers sleepers;
     struct handle *handles; // Polls whose uv handle is not yet released
     struct poll_slot *polls;
     uint32_t poll_room, polls_used;
@@ -64,7 +66,7 @@ void *take_tagged(struct call *call, size_t index, const napi_type_tag *tag, con
 napi_value refuse(struct call *call, size_t index, const char *must, bool range);
 napi_value number_of(napi_env env, int64_t number);
 
-// How an argument reads, where `a` are the arguments. R takes three places, so what follows it counts on from there.
+// How an argument reads, where `a` are the arguments. R takes three places and w two, so what follows them counts on from there.
 #define FD(i) ((int)a[i].number)
 #define INT(i) ((int)a[i].number)
 #define SIZE(i) ((size_t)a[i].number)
@@ -72,6 +74,7 @@ napi_value number_of(napi_env env, int64_t number);
 #define TEXT(i) ((const char *)a[i].data)
 #define BYTES(i) a[i].data, a[i].length
 #define INTS(i) ((int32_t *)(void *)a[i].data)
+#define WORD(i) ((const int32_t *)(const void *)a[i].data)
 #define LONGS(i) ((int64_t *)(void *)a[i].data)
 #define GIVEN(i) (a[i].length > 0 ? &(int32_t){(int32_t)a[i].number} : NULL)
 

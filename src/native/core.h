@@ -149,6 +149,12 @@ int64_t memory_map(int fd, size_t offset, size_t length, bool writable, void **o
 int64_t memory_map_ring(int fd, size_t offset, size_t capacity, bool writable, void **out);
 int64_t memory_unmap(void *address, size_t length);
 
+// futex.c: sleeping until a word of shared memory changes, and knowing who is still there.
+int64_t futex_wait(const int32_t *word, int32_t expected, unsigned milliseconds);
+int64_t futex_wake(const int32_t *word, int count);
+int64_t futex_claim(int fd, int64_t byte);
+int64_t futex_is_claimed(int fd, int64_t byte);
+
 // signal.c
 int64_t signal_subscribe(int signo, int fd);
 int64_t signal_unsubscribe(int signo, int fd);

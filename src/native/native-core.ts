@@ -330,6 +330,41 @@ export interface NativeCore {
    * {@link NativeCore.msgWaitResult} says that it has ended.
    */
   msgWaitClose(wait: NativeMessageWait): number;
+  // ---- waiting in shared memory ------------------------------------------------------------------------------
+
+  /**
+   * FUTEX_WAIT, futex(2), on a word that other processes see, for at most so many milliseconds. **Blocks the thread.** 0: woken; `-EAGAIN`: the
+   * word is not `expected`; `-ETIMEDOUT`; `-EINTR`: a signal came.
+   */
+  futexWait(words: Int32Array, index: number, expected: number, milliseconds: number): number;
+  /** FUTEX_WAKE: how many were woken, of all processes. */
+  futexWake(words: Int32Array, index: number, count: number): number;
+  /**
+   * F_OFD_SETLK, fcntl(2): claims one byte of a file, which need not have it, for this open file; `-EAGAIN` when another open file has. The kernel
+   * takes the claim back when the last descriptor of the open file is closed, or the process dies.
+   */
+  claimByte(fd: number, byte: number): number;
+  /** F_OFD_GETLK: 1 when another open file has claimed the byte, else 0. */
+  isByteClaimed(fd: number, byte: number): number;
+  /**
+   * What `futexWait` does, by a thread of the core, which adds 1 to the eventfd `bell` when the sleep is over. A sleep whose `milliseconds` are over
+   * goes on while `byte` of `fd` is claimed by somebody else; with an `fd` of -1 it ends. The memory may be unmapped meanwhile.
+   *
+   * @returns the number of the sleep, to be told by {@link NativeCore.sleepsEnded}; `-EAGAIN` or `-ENOMEM` when no thread can be made
+   */
+  sleepBegin(
+    words: Int32Array,
+    index: number,
+    expected: number,
+    milliseconds: number,
+    fd: number,
+    byte: number,
+    bell: number,
+  ): number;
+  /** A sleep that nobody waits for any more; its end is not told. `-ENOENT` when it is told already. */
+  sleepCancel(sleep: number): number;
+  /** Writes the numbers of sleeps that are over and were not told: how many. The numbers are used again. */
+  sleepsEnded(out: Int32Array): number;
 
   // ---- signals -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,156 @@
+#include "sleeper.h"
+
+#include "core.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uv.h>
+
+int __libc_current_sigrtmin(void);
+
+// A thread that waits costs its stack; this much is enough for it, with sanitizers too.
+enum { STACK_BYTES = 128 * 1024, FIRST_COUNT = 4 };
+
+// The event loop moves IDLE to ASLEEP, ASLEEP to CANCELLED, DONE to IDLE, and anything to ENDING; the thread moves ASLEEP to DONE, CANCELLED to IDLE, and
+// ENDING to ENDED. Each is one compare-and-swap, so that both may try at once.
+enum { IDLE, ASLEEP, CANCELLED, DONE, ENDING, ENDED };
+
+struct sleeper {
+    uv_thread_t thread;
+    int32_t state; // a futex as well: the thread waits here for its next sleep
+    struct sleep sleep;
+};
+
+static int32_t state_of(struct sleeper *sleeper) {
+    return __atomic_load_n(&sleeper->state, __ATOMIC_SEQ_CST);
+}
+
+static bool move(struct sleeper *sleeper, int32_t from, int32_t to) {
+    return __atomic_compare_exchange_n(&sleeper->state, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+// Every way to be woken ends a sleep: the caller looks again. Only a time-out goes on, while the owner that is watched lives.
+static void sleep_once(struct sleeper *sleeper) {
+    const struct sleep *sleep = &sleeper->sleep;
+    for (;;) {
+        int64_t result = futex_wait(sleep->word, sleep->expected, sleep->milliseconds);
+        if (result != -ETIMEDOUT || sleep->fd < 0 || state_of(sleeper) != ASLEEP) return;
+        if (futex_is_claimed(sleep->fd, sleep->byte) != 1) return;
+    }
+}
+
+static void run(void *argument) {
+    struct sleeper *sleeper = argument;
+    for (;;) {
+        int32_t state = state_of(sleeper);
+        if (state == ENDING) break;
+        if (state == CANCELLED) {
+            move(sleeper, CANCELLED, IDLE);
+            continue;
+        }
+        if (state != ASLEEP) {
+            syscall(SYS_futex, &sleeper->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
+            continue;
+        }
+        sleep_once(sleeper);
+        if (move(sleeper, ASLEEP, DONE)) bell_event_signal(sleeper->sleep.bell);
+    }
+    __atomic_store_n(&sleeper->state, ENDED, __ATOMIC_SEQ_CST);
+}
+
+// The process's signals are for its other threads. Those below SIGRTMIN that have no name belong to the C library.
+static uint64_t all_signals(void) {
+    uint64_t named = UINT64_C(0x7fffffff);
+    return named | ~UINT64_C(0) << (__libc_current_sigrtmin() - 1);
+}
+
+static int start(struct sleeper *sleeper) {
+    uint64_t blocked = all_signals(), before = 0;
+    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
+    // A thread begins with the mask of the one that makes it.
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, &before, sizeof blocked);
+    int result = uv_thread_create_ex(&sleeper->thread, &options, run, sleeper);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    return result;
+}
+
+// Room for one more; the numbers of those that are there stay.
+static bool grow(struct sleepers *sleepers) {
+    size_t count = sleepers->count;
+    // A power of two: full.
+    if (count >= FIRST_COUNT && (count & (count - 1)) != 0) return true;
+    struct sleeper **all = realloc(sleepers->all, (count < FIRST_COUNT ? FIRST_COUNT : 2 * count) * sizeof *all);
+    if (all == NULL) return false;
+    sleepers->all = all;
+    return true;
+}
+
+static int64_t add(struct sleepers *sleepers, const struct sleep *sleep) {
+    struct sleeper *sleeper = grow(sleepers) ? malloc(sizeof *sleeper) : NULL;
+    if (sleeper == NULL) return -ENOMEM;
+    *sleeper = (struct sleeper){.state = ASLEEP, .sleep = *sleep};
+    int result = start(sleeper);
+    if (result < 0) {
+        free(sleeper);
+        return result;
+    }
+    sleepers->all[sleepers->count] = sleeper;
+    return (int64_t)sleepers->count++;
+}
+
+static void wake(struct sleeper *sleeper) {
+    syscall(SYS_futex, &sleeper->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+int64_t sleepers_begin(struct sleepers *sleepers, const struct sleep *sleep) {
+    for (size_t number = 0; number < sleepers->count; number++) {
+        struct sleeper *sleeper = sleepers->all[number];
+        if (state_of(sleeper) != IDLE) continue;
+        sleeper->sleep = *sleep;
+        __atomic_store_n(&sleeper->state, ASLEEP, __ATOMIC_SEQ_CST);
+        wake(sleeper);
+        return (int64_t)number;
+    }
+    return add(sleepers, sleep);
+}
+
+int64_t sleepers_cancel(struct sleepers *sleepers, size_t number) {
+    if (number >= sleepers->count) return -EINVAL;
+    struct sleeper *sleeper = sleepers->all[number];
+    if (move(sleeper, ASLEEP, CANCELLED) || move(sleeper, DONE, IDLE)) return 0;
+    return -ENOENT;
+}
+
+int64_t sleepers_ended(struct sleepers *sleepers, int32_t *out, size_t room) {
+    size_t found = 0;
+    for (size_t number = 0; number < sleepers->count && found < room; number++) {
+        if (move(sleepers->all[number], DONE, IDLE)) out[found++] = (int32_t)number;
+    }
+    return (int64_t)found;
+}
+
+void sleepers_release(struct sleepers *sleepers) {
+    for (size_t number = 0; number < sleepers->count; number++) {
+        struct sleeper *sleeper = sleepers->all[number];
+        __atomic_store_n(&sleeper->state, ENDING, __ATOMIC_SEQ_CST);
+        wake(sleeper);
+    }
+    for (size_t number = 0; number < sleepers->count; number++) {
+        struct sleeper *sleeper = sleepers->all[number];
+        // One that sleeps on a lock is woken there, with others who sleep on it: they look, and sleep again. It may be just about to
+        // fall asleep, so once is not enough.
+        while (state_of(sleeper) != ENDED) {
+            futex_wake(sleeper->sleep.word, INT_MAX);
+            sched_yield();
+        }
+        uv_thread_join(&sleeper->thread);
+        free(sleeper);
+    }
+    free(sleepers->all);
+    *sleepers = (struct sleepers){0};
+}

@@ -1,0 +1,34 @@
+// Threads that sleep on futexes for an event loop that must not. Apart from core.h, since only this and poll.h need libuv.
+#ifndef SLUICE_SLEEPER_H
+#define SLUICE_SLEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// What one of the threads waits for.
+struct sleep {
+    const int32_t *word; // only ever given to the kernel, so it may be unmapped meanwhile
+    int32_t expected;
+    unsigned milliseconds; // a sleep is looked at anew after this time
+    int fd;                // the sleep ends when nobody has claimed `byte` of this file any more; -1: after `milliseconds`
+    int64_t byte;
+    int bell; // an eventfd that rings when a sleep has ended
+};
+
+// All threads of one event loop. Zeroed: none.
+struct sleepers {
+    struct sleeper **all;
+    size_t count;
+};
+
+// A number for the sleep, or a negative errno. A thread that has nothing to do is used again; else one is made.
+int64_t sleepers_begin(struct sleepers *sleepers, const struct sleep *sleep);
+// The end of this sleep will not be told.
+int64_t sleepers_cancel(struct sleepers *sleepers, size_t number);
+// Writes the numbers of sleeps that have ended and were not told before, as many as there is room for: how many.
+int64_t sleepers_ended(struct sleepers *sleepers, int32_t *out, size_t room);
+// Ends all threads and waits for them.
+void sleepers_release(struct sleepers *sleepers);
+
+#endif
