@@ -55,6 +55,11 @@ export type {
   SharedBufferOpenOptions,
   ViewConstructor,
 } from "./mechanisms/shared-buffer/shared-buffer.js";
+export { Condition } from "./mechanisms/shared-buffer/locks/condition.js";
+export type { ExclusiveLease, Lease, Lock, SyncWaitOptions } from "./mechanisms/shared-buffer/locks/lock.js";
+export { Mutex } from "./mechanisms/shared-buffer/locks/mutex.js";
+export { RwLock, type WriteLock } from "./mechanisms/shared-buffer/locks/rwlock.js";
+export { Semaphore } from "./mechanisms/shared-buffer/locks/semaphore.js";
 export type { ReceivedLoan, SendLoan } from "./mechanisms/shared-buffer/loan.js";
 export type { Visitor } from "./mechanisms/shared-buffer/ring-lender.js";
 export type {

@@ -361,7 +361,10 @@ export interface NativeCore {
     byte: number,
     bell: number,
   ): number;
-  /** A sleep that nobody waits for any more; its end is not told. `-ENOENT` when it is told already. */
+  /**
+   * A sleep that nobody waits for any more; its end is not told. 1 when it was over already, `-ENOENT` when that is told too. A wake-up that still
+   * comes for it goes to somebody else who sleeps on the word.
+   */
   sleepCancel(sleep: number): number;
   /** Writes the numbers of sleeps that are over and were not told: how many. The numbers are used again. */
   sleepsEnded(out: Int32Array): number;

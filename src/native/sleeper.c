@@ -39,6 +39,8 @@ static void sleep_once(struct sleeper *sleeper) {
     const struct sleep *sleep = &sleeper->sleep;
     for (;;) {
         int64_t result = futex_wait(sleep->word, sleep->expected, sleep->milliseconds);
+        // Nobody wants this sleep any more: who else sleeps there shall have its wake-up.
+        if (result == 0 && state_of(sleeper) != ASLEEP) futex_wake(sleep->word, 1);
         if (result != -ETIMEDOUT || sleep->fd < 0 || state_of(sleeper) != ASLEEP) return;
         if (futex_is_claimed(sleep->fd, sleep->byte) != 1) return;
     }
@@ -122,8 +124,8 @@ int64_t sleepers_begin(struct sleepers *sleepers, const struct sleep *sleep) {
 int64_t sleepers_cancel(struct sleepers *sleepers, size_t number) {
     if (number >= sleepers->count) return -EINVAL;
     struct sleeper *sleeper = sleepers->all[number];
-    if (move(sleeper, ASLEEP, CANCELLED) || move(sleeper, DONE, IDLE)) return 0;
-    return -ENOENT;
+    if (move(sleeper, ASLEEP, CANCELLED)) return 0;
+    return move(sleeper, DONE, IDLE) ? 1 : -ENOENT;
 }
 
 int64_t sleepers_ended(struct sleepers *sleepers, int32_t *out, size_t room) {

@@ -24,7 +24,7 @@ struct sleepers {
 
 // A number for the sleep, or a negative errno. A thread that has nothing to do is used again; else one is made.
 int64_t sleepers_begin(struct sleepers *sleepers, const struct sleep *sleep);
-// The end of this sleep will not be told.
+// The end of this sleep will not be told: 0, or 1 when it has ended already. A wake-up that still comes for it goes to somebody else.
 int64_t sleepers_cancel(struct sleepers *sleepers, size_t number);
 // Writes the numbers of sleeps that have ended and were not told before, as many as there is room for: how many.
 int64_t sleepers_ended(struct sleepers *sleepers, int32_t *out, size_t room);

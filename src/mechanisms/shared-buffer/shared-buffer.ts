@@ -7,6 +7,11 @@ import { F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../native/constant
 import { fromErrno } from "../../native/errors.js";
 import type { NativeCore } from "../../native/native-core.js";
 import { type Allow, type AllowFunction, resolveAllow } from "../authorise.js";
+import type { Condition } from "./locks/condition.js";
+import { Locks } from "./locks/locks.js";
+import type { Mutex } from "./locks/mutex.js";
+import type { RwLock } from "./locks/rwlock.js";
+import type { Semaphore } from "./locks/semaphore.js";
 import {
   checkSegmentName,
   type CreatedSegment,
@@ -73,7 +78,8 @@ export class SharedBuffer implements Disposable {
   readonly #core: NativeCore;
   readonly #memory: ArrayBuffer;
   readonly #created: CreatedSegment | undefined;
-  #fd: number | undefined;
+  readonly #fd: number;
+  #locks: Locks | undefined;
   #bytes: Uint8Array<ArrayBuffer>;
   #closed = false;
 
@@ -105,8 +111,7 @@ export class SharedBuffer implements Disposable {
     this.#bytes = new BufferView(memory, 0, size) as Uint8Array<ArrayBuffer>;
     this.#created = created;
     this.name = name;
-    if (name === undefined) this.#fd = fd;
-    else core.close(fd);
+    this.#fd = fd;
   }
 
   // ---- memory ---------------------------------------------------------------------------------------------------------
@@ -241,7 +246,7 @@ export class SharedBuffer implements Disposable {
    * and after `close`.
    */
   get fd(): number | undefined {
-    return this.#fd;
+    return this.name === undefined && !this.#closed ? this.#fd : undefined;
   }
 
   /**
@@ -266,14 +271,55 @@ export class SharedBuffer implements Disposable {
     return new constructor(this.#memory, byteOffset, count);
   }
 
-  /** Unmaps the memory; views of it have length 0 from now on. The creator removes the name. Harmless when called twice. */
+  // ---- locks ----------------------------------------------------------------------------------------------------------
+
+  /**
+   * The mutex at this place: {@link Mutex.BYTES} (64) bytes, which must be zeros when nobody has used them. The same place gives the same object.
+   *
+   * @param offset - a multiple of 64, the same in all programs
+   * @throws TypeError or RangeError for a wrong offset; TypeError after `close`; ChannelError `ERR_INVALID_MESSAGE` where there is something
+   *   else, `ERR_SYSTEM`
+   */
+  mutex(offset: number): Mutex {
+    return this.#lockable().mutex(offset);
+  }
+
+  /** The lock for many readers or one writer at this place: {@link RwLock.BYTES} (256) bytes; else as {@link SharedBuffer.mutex}. */
+  rwlock(offset: number): RwLock {
+    return this.#lockable().rwlock(offset);
+  }
+
+  /**
+   * The semaphore at this place: {@link Semaphore.bytes} says how many bytes; else as {@link SharedBuffer.mutex}.
+   *
+   * @param offset - a multiple of 64, the same in all programs
+   * @param permits - how many leases there can be at a time, 1 to 4,096, the same in all programs
+   */
+  semaphore(offset: number, permits: number): Semaphore {
+    return this.#lockable().semaphore(offset, permits);
+  }
+
+  /** The condition at this place: {@link Condition.BYTES} (64) bytes; else as {@link SharedBuffer.mutex}. */
+  condition(offset: number): Condition {
+    return this.#lockable().condition(offset);
+  }
+
+  #lockable(): Locks {
+    if (this.#closed) throw new TypeError("Cannot use this SharedBuffer: it is closed");
+    return (this.#locks ??= new Locks(this.#core, this.#memory, this.#fd));
+  }
+
+  /**
+   * Unmaps the memory; views of it have length 0 from now on. The creator removes the name. Locks that are held go to the next with `ownerDied`.
+   * Harmless when called twice.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#created !== undefined) removeCreated(this.#core, this.#created);
+    this.#locks?.close();
     if (this.#memory.byteLength > 0) this.#core.unmapMemory(this.#memory);
-    if (this.#fd !== undefined) this.#core.close(this.#fd);
-    this.#fd = undefined;
+    this.#core.close(this.#fd);
   }
 
   /** What `using` does at the end of its block: {@link SharedBuffer.close}. */

@@ -1,0 +1,169 @@
+import type { WaitOptions } from "../../../core/channel.js";
+import { ChannelError } from "../../../core/errors.js";
+import { checkWaitOptions, describe, Wait, WaitList } from "../../../core/wait.js";
+import type { NativeCore } from "../../../native/native-core.js";
+import type { ExclusiveLease } from "./lock.js";
+import { mutexOf, needsRepair, renew } from "./mutex.js";
+import { Sleepers } from "./sleepers.js";
+import { CONDITION_BYTES, NOTIFIED_ALL, SEQUENCE, WAITER_COUNT } from "./words.js";
+
+// A waiter that is woken for another's sake costs its process a look, so those who sleep here look by themselves less often than at a lock.
+const RECHECK_MILLISECONDS = 100;
+const EVERYBODY = 0x7fff_ffff;
+
+/**
+ * A condition in shared memory, got by `buffer.condition(offset)`: whoever holds a mutex waits until somebody else has changed the data.
+ *
+ * No notification is lost that comes after `wait` was called with the mutex held. But a wait may end without one: it can be woken together with another. So look
+ * at the data in a loop, as with pthread_cond_wait(3).
+ *
+ * @example
+ * ```ts run
+ * import { SharedBuffer } from "sluice";
+ *
+ * using memory = SharedBuffer.create({ name: `/docs-${process.pid}`, size: 4096 });
+ * const mutex = memory.mutex(0);
+ * const changed = memory.condition(64);
+ * const jobs = memory.view(Int32Array, 128, 1);
+ *
+ * async function work(): Promise<void> {
+ *   await using lease = await mutex.acquire();
+ *   while (jobs[0] === 0) await changed.wait(lease);
+ *   jobs[0] = 0;
+ * }
+ * const worker = work();
+ * {
+ *   await using _lease = await mutex.acquire(); // in another process, usually
+ *   jobs[0] = 1;
+ *   changed.notify();
+ * }
+ * await worker;
+ * ```
+ */
+export class Condition {
+  /** Bytes of memory that it takes. */
+  static readonly BYTES: number = CONDITION_BYTES;
+  readonly #core: NativeCore;
+  readonly #words: Int32Array;
+  readonly #waits: WaitList<Wait<void>> = new WaitList(() => {
+    if (this.#sleep !== undefined) Sleepers.of(this.#core).cancel(this.#sleep);
+    this.#sleep = undefined;
+  });
+  #sleep: number | undefined;
+  /** The sequence as it was when those who wait were last served. */
+  #seen = 0;
+
+  /** @internal */
+  constructor(core: NativeCore, words: Int32Array) {
+    this.#core = core;
+    this.#words = words;
+  }
+
+  /**
+   * Releases the mutex and waits for a notification, in one step: none is lost in between. Fulfils, and rejects too, only when the lease holds the mutex
+   * again; its `ownerDied` then tells of what happened meanwhile. The signal and the timeout bound the wait for the notification,
+   * not that for the mutex.
+   *
+   * @param lease - of a {@link Mutex} in the same or in other shared memory
+   * @throws (by the promise) TypeError for a lease that is not held, is none of a mutex, or still needs `markConsistent()`; ChannelError `ERR_TIMEOUT`,
+   *   `ERR_CHANNEL_CLOSED`, the abort reason. Only with `ERR_OWNER_DIED`, or when the SharedBuffer of the mutex was closed, the lease does not hold the mutex any more.
+   */
+  async wait(lease: ExclusiveLease, options?: WaitOptions): Promise<void> {
+    if (options !== undefined) checkWaitOptions(options);
+    this.#checkOpen();
+    const mutex = lease !== null && typeof lease === "object" ? mutexOf(lease) : undefined;
+    if (mutex === undefined) {
+      throw new TypeError(`lease must be that of a mutex, and be held, received ${describe(lease)}`);
+    }
+    if (needsRepair(mutex)) {
+      throw new TypeError("Cannot wait with a lease that has ownerDied: say markConsistent() first");
+    }
+    this.#serve();
+    const wait = new Wait<void>();
+    wait.join(this.#waits);
+    Atomics.add(this.#words, WAITER_COUNT, 1);
+    wait.bound(options, () => timedOut(options?.timeout ?? 0));
+    this.#goToSleep();
+    lease.release();
+    try {
+      await wait.promise;
+    } finally {
+      if (this.#words.length > 0) Atomics.sub(this.#words, WAITER_COUNT, 1);
+      renew(lease, await mutex.acquire());
+    }
+  }
+
+  /** Wakes at least one of those who wait. Costs no system call when nobody does. */
+  notify(): void {
+    this.#notify(1, 1);
+  }
+
+  /** Wakes all who wait. */
+  notifyAll(): void {
+    this.#notify(NOTIFIED_ALL, EVERYBODY);
+  }
+
+  /** @internal */
+  close(): void {
+    this.#waits.rejectAll(closed);
+  }
+
+  #notify(step: number, count: number): void {
+    this.#checkOpen();
+    Atomics.add(this.#words, SEQUENCE, step);
+    if (Atomics.load(this.#words, WAITER_COUNT) > 0) this.#core.futexWake(this.#words, SEQUENCE, count);
+  }
+
+  /** Wakes as many of this thread as there were notifications since the last time; some of those may have been for others. */
+  #serve(): void {
+    const sequence = Atomics.load(this.#words, SEQUENCE);
+    let count = (sequence - this.#seen) >>> 0;
+    this.#seen = sequence;
+    for (let first = this.#waits.first(); first !== undefined && count > 0; first = this.#waits.first()) {
+      first.fulfil();
+      count--;
+    }
+  }
+
+  #goToSleep(): void {
+    if (this.#sleep !== undefined || this.#waits.size === 0) return;
+    const wake = (): void => {
+      this.#sleep = undefined;
+      this.#serve();
+      this.#goToSleep();
+    };
+    try {
+      const sleepers = Sleepers.of(this.#core);
+      this.#sleep = sleepers.begin(this.#words, SEQUENCE, this.#seen, RECHECK_MILLISECONDS, undefined, wake);
+    } catch (error) {
+      this.#waits.rejectAll(() => error);
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#words.length === 0)
+      throw new TypeError("Cannot use this condition: its SharedBuffer is closed");
+  }
+}
+
+function timedOut(timeout: number): ChannelError {
+  return new ChannelError(
+    "ERR_TIMEOUT",
+    `Cannot wait for this condition any longer: nobody notified within ${timeout} ms`,
+    {
+      operation: "wait",
+      mechanism: "shared-buffer",
+    },
+  );
+}
+
+function closed(): ChannelError {
+  return new ChannelError(
+    "ERR_CHANNEL_CLOSED",
+    "Cannot wait for this condition: its SharedBuffer was closed meanwhile",
+    {
+      operation: "wait",
+      mechanism: "shared-buffer",
+    },
+  );
+}

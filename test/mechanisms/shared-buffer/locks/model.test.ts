@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { ChannelError } from "sluice";
+import { Line } from "../../../../src/mechanisms/shared-buffer/locks/line.js";
+import type { LockOwner } from "../../../../src/mechanisms/shared-buffer/locks/lock-owner.js";
+import { MutexProtocol } from "../../../../src/mechanisms/shared-buffer/locks/mutex-protocol.js";
+import {
+  type Outcome,
+  REFUSED,
+  TAKEN_FROM_DEAD,
+} from "../../../../src/mechanisms/shared-buffer/locks/protocol.js";
+import { GATE, OWNER, OWNER_MASK } from "../../../../src/mechanisms/shared-buffer/locks/words.js";
+import { explore, type ModelProcess, type Specification } from "../../../support/model/explore.js";
+
+function ownerOf(process: ModelProcess): LockOwner {
+  return { id: process.id, isAlive: process.isAlive, watch: () => undefined } as unknown as LockOwner;
+}
+
+/** What a mutex promises: who is in, and whether somebody died in there since it was last said to be consistent. */
+interface MutexFacts {
+  readonly inside: number;
+  readonly dirty: boolean;
+}
+
+const mutexSpecification: Specification<MutexFacts> = {
+  facts: { inside: 0, dirty: false },
+  event(facts, id, event) {
+    switch (event.split(" ", 1)[0]) {
+      case "enters":
+        if (facts.inside !== 0) throw new Error(`${id} enters while ${facts.inside} is inside`);
+        if (facts.dirty !== event.includes("died"))
+          throw new Error(`${id} is told wrongly whether an owner died`);
+        return { ...facts, inside: id };
+      case "repairs":
+        return { ...facts, dirty: false };
+      case "leaves":
+        if (facts.inside !== id) throw new Error(`${id} leaves what it is not in`);
+        return { ...facts, inside: 0 };
+      case "refused":
+        throw new Error(`${id} is refused though everybody repairs`);
+      default:
+        return facts;
+    }
+  },
+  death(facts, id, words) {
+    const had = ((words[OWNER] ?? 0) & OWNER_MASK) === id;
+    return { inside: facts.inside === id ? 0 : facts.inside, dirty: facts.dirty || had };
+  },
+};
+
+/** Takes the mutex so many times, with a limit to its patience if there is one. */
+function mutexUser(rounds: number, timeout?: number): (process: ModelProcess) => void {
+  return (process) => {
+    const owner = ownerOf(process);
+    const protocol = new MutexProtocol(process.words, owner);
+    const line = new Line<undefined>(process.core, owner, protocol, () => undefined);
+    process.state = () => protocol.held;
+    for (let round = 0; round < rounds; round++) {
+      process.tell(`begins ${round}`);
+      const outcome = waitFor(line, timeout);
+      if (outcome === undefined) continue;
+      if (outcome === REFUSED) process.tell("refused");
+      process.tell(`enters ${round}${outcome === TAKEN_FROM_DEAD ? " died" : ""}`);
+      if (outcome === TAKEN_FROM_DEAD) {
+        protocol.markConsistent();
+        process.tell(`repairs ${round}`);
+      }
+      process.tell(`leaves ${round}`);
+      const count = protocol.release();
+      if (count > 0) process.core.futexWake(process.words, GATE, count);
+    }
+  };
+}
+
+function waitFor(line: Line<undefined>, timeout: number | undefined): Outcome | undefined {
+  try {
+    return line.waitSync(timeout);
+  } catch (error) {
+    if (error instanceof ChannelError && error.code === "ERR_TIMEOUT") return undefined;
+    throw error;
+  }
+}
+
+describe("the mutex, in every order of the steps of its users", () => {
+  test.each([
+    ["two processes twice, nobody dies", 2, 2, 0, 0, false],
+    ["three processes, nobody dies", 3, 1, 0, 0, false],
+    ["three impatient processes, nobody dies", 3, 1, 0, 0, true],
+    ["two processes twice, one dies anywhere", 2, 2, 1, 0, false],
+    ["three processes, one dies anywhere", 3, 1, 1, 0, false],
+    ["two processes, both die anywhere, and a sleep is short", 2, 1, 2, 1, true],
+  ])("%s", { timeout: 60_000 }, (_text, count, rounds, deaths, timeouts, impatient) => {
+    const processes = Array.from({ length: count }, () => mutexUser(rounds));
+    const states = explore({
+      words: 3,
+      processes,
+      specification: mutexSpecification,
+      deaths,
+      timeouts,
+      impatient,
+    });
+    console.log(_text, states);
+    expect(states).toBeGreaterThan(100);
+  });
+});

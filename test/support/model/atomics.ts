@@ -1,0 +1,27 @@
+/** Does an operation for real, and gives its result. */
+export type Action = () => number;
+/** Called for each atomic operation, instead of it. */
+export type OnStep = (text: string, action: Action) => number;
+
+const names = ["load", "store", "add", "sub", "and", "or", "exchange", "compareExchange"] as const;
+type Operation = (array: Int32Array, index: number, ...operands: number[]) => number;
+
+/** Makes each operation of `Atomics` a step, until it is disposed of. */
+export class AtomicsAsSteps implements Disposable {
+  readonly #originals = new Map<string, Operation>();
+
+  constructor(onStep: OnStep) {
+    const atomics = Atomics as unknown as Record<string, Operation>;
+    for (const name of names) {
+      const original = atomics[name]!;
+      this.#originals.set(name, original);
+      atomics[name] = (array, index, ...operands) =>
+        onStep(`${name}(${[index, ...operands].join(", ")})`, () => original(array, index, ...operands));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const [name, original] of this.#originals)
+      (Atomics as unknown as Record<string, Operation>)[name] = original;
+  }
+}
