@@ -1,7 +1,7 @@
 /** Does an operation for real, and gives its result. */
 export type Action = () => number;
-/** Called for each atomic operation, instead of it. */
-export type OnStep = (text: string, action: Action) => number;
+/** Called for each atomic operation, instead of it, with its name and its arguments beside the array. */
+export type OnStep = (name: string, operands: readonly number[], action: Action) => number;
 
 const names = ["load", "store", "add", "sub", "and", "or", "exchange", "compareExchange"] as const;
 type Operation = (array: Int32Array, index: number, ...operands: number[]) => number;
@@ -15,8 +15,8 @@ export class AtomicsAsSteps implements Disposable {
     for (const name of names) {
       const original = atomics[name]!;
       this.#originals.set(name, original);
-      atomics[name] = (array, index, ...operands) =>
-        onStep(`${name}(${[index, ...operands].join(", ")})`, () => original(array, index, ...operands));
+      atomics[name] = (array, ...operands) =>
+        onStep(name, operands, () => original(array, ...(operands as [number])));
     }
   }
 

@@ -19,8 +19,10 @@ export interface ModelProcess {
   readonly words: Int32Array;
   readonly core: NativeCore;
   isAlive(id: number): boolean;
-  /** Tells the specification of an event, as a step. */
+  /** Tells the specification of an event. It belongs to the step that follows. */
   tell(event: string): void;
+  /** Does nothing, as a step: time in which others may do what they should not. */
+  stay(): void;
   /** What, beside the last event and whether it has slept since, decides what the process will do: plain data. */
   state: () => unknown;
 }
@@ -62,6 +64,7 @@ interface Process {
 }
 
 interface State<Facts> {
+  readonly number: number;
   readonly memory: Int32Array;
   readonly processes: readonly Process[];
   readonly facts: Facts;
@@ -84,6 +87,7 @@ const PAUSE = { pause: true };
  */
 export function explore<Facts>(model: Model<Facts>): number {
   const start: State<Facts> = {
+    number: 0,
     memory: new Int32Array(model.words),
     processes: model.processes.map(() => ({ status: "runs", log: [], known: 0, standing: "", word: 0 })),
     facts: model.specification.facts,
@@ -98,7 +102,7 @@ export function explore<Facts>(model: Model<Facts>): number {
   const open = [start];
   using run = new Run(model);
   for (let state = open.pop(); state !== undefined; state = open.pop()) {
-    const from = numbers.get(keyOf(state)) ?? 0;
+    const from = state.number;
     if (state.processes.every(({ status }) => status === "ended" || status === "dead")) ends.push(from);
     for (const next of run.successors(state)) {
       const key = keyOf(next);
@@ -107,7 +111,7 @@ export function explore<Facts>(model: Model<Facts>): number {
         to = numbers.size;
         numbers.set(key, to);
         traces.push(next.trace);
-        open.push(next);
+        open.push({ ...next, number: to });
       }
       steps.from.push(from);
       steps.to.push(to);
@@ -144,11 +148,22 @@ function failure(error: unknown, trace: Trace | undefined, last?: string): Error
   return new Error(`${message}\n\nThe steps:\n${steps.reverse().join("\n")}`);
 }
 
+const processKeys = new WeakMap<Process, string>();
+
+function processKey(process: Process): string {
+  let key = processKeys.get(process);
+  if (key === undefined) {
+    const { status, log, known, standing, word } = process;
+    key = `${status[0] ?? ""}${word}${standing}${log.slice(known).join()}`;
+    processKeys.set(process, key);
+  }
+  return key;
+}
+
 function keyOf({ memory, processes, facts, deaths, timeouts }: State<unknown>): string {
-  const each = processes.map(
-    ({ status, log, known, standing, word }) => `${status}${word}${standing}${log.slice(known).join()}`,
-  );
-  return `${memory.join()}|${each.join("|")}|${JSON.stringify(facts)}|${deaths}${timeouts}`;
+  let key = `${memory.join()}${JSON.stringify(facts)}${deaths}${timeouts}`;
+  for (const process of processes) key += `|${processKey(process)}`;
+  return key;
 }
 
 class Run<Facts> implements Disposable {
@@ -162,13 +177,17 @@ class Run<Facts> implements Disposable {
   #done = 0;
   #sleeps = 0;
   #event = "";
+  // What was told since the last step.
+  #facts!: Facts;
+  #known = 0;
+  #place = "";
   #modelled!: ModelProcess;
   #results: State<Facts>[] = [];
 
   constructor(model: Model<Facts>) {
     this.#model = model;
     this.#words = new Int32Array(model.words);
-    this.#atomics = new AtomicsAsSteps((text, action) => this.#step(text, action));
+    this.#atomics = new AtomicsAsSteps((name, operands, action) => this.#step(name, operands, action));
     performance.now = () => (model.impatient === true && this.#sleeps > 0 ? 10 : 0);
   }
 
@@ -213,6 +232,9 @@ class Run<Facts> implements Disposable {
     this.#process = this.#state.processes[index]!;
     this.#done = 0;
     this.#event = "";
+    this.#facts = this.#state.facts;
+    this.#known = this.#process.known;
+    this.#place = this.#process.standing;
     this.#sleeps = 0;
     this.#words.set(this.#state.memory);
     try {
@@ -226,11 +248,11 @@ class Run<Facts> implements Disposable {
   }
 
   /** The result of a step: of one that was done before, or of one that is done now, after which the process is stopped. */
-  #step(text: string, action: Action): number {
+  #step(name: string, operands: readonly number[], action: Action): number {
     const before = this.#process.log[this.#done++];
     if (before !== undefined) return before;
     const result = action();
-    this.#add(`${text} = ${result}`, { log: [...this.#process.log, result] });
+    this.#add(`${name}(${operands.join(", ")}) = ${result}`, { log: [...this.#process.log, result] });
     throw PAUSE;
   }
 
@@ -244,32 +266,27 @@ class Run<Facts> implements Disposable {
       words: this.#words,
       core: core as unknown as NativeCore,
       isAlive: (other) =>
-        this.#step(`is ${other} alive?`, () =>
-          Number(this.#state.processes[other - 1]?.status !== "dead"),
-        ) === 1,
+        this.#step("isAlive", [other], () => Number(this.#state.processes[other - 1]?.status !== "dead")) ===
+        1,
       tell: (event) => {
         this.#tell(id, event);
       },
+      stay: () => this.#step("stays", [], () => 0),
       state: () => undefined,
     };
   }
 
   #tell(id: number, event: string): void {
-    if (this.#process.log[this.#done] !== undefined) {
-      this.#done++;
-      this.#event = event;
-      return;
-    }
-    let facts: Facts;
+    this.#event = event;
+    // Of a step that was done before, the specification knows.
+    if (this.#done < this.#process.log.length) return;
+    this.#known = this.#process.log.length;
+    this.#place = this.#standing();
     try {
-      facts = this.#model.specification.event(this.#state.facts, id, event, this.#state.memory);
+      this.#facts = this.#model.specification.event(this.#facts, id, event, this.#state.memory);
     } catch (error) {
       this.#fail(error, `${id} ${event}`);
     }
-    const log = [...this.#process.log, 0];
-    this.#event = event;
-    this.#add(event, { log, known: log.length, standing: this.#standing() }, facts);
-    throw PAUSE;
   }
 
   #standing(): string {
@@ -326,14 +343,14 @@ class Run<Facts> implements Disposable {
     });
   }
 
-  #add(text: string, change: Partial<Process>, facts = this.#state.facts): void {
+  #add(text: string, change: Partial<Process>): void {
     const { processes } = this.#state;
-    const changed = { ...this.#process, ...change };
+    const changed = { ...this.#process, known: this.#known, standing: this.#place, ...change };
     this.#results.push({
       ...this.#state,
       memory: this.#words.slice(),
       processes: processes.map((process, index) => (index === this.#index ? changed : process)),
-      facts,
+      facts: this.#facts,
       trace: { text: `${this.#index + 1} ${text}`, before: this.#state.trace },
     });
   }

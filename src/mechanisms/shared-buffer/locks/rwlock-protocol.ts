@@ -160,7 +160,7 @@ class WriteProtocol implements Protocol {
   }
 
   get blockedByItself(): boolean {
-    return this.held || (this.#lock.read.count > 0 && this.blocker === 0);
+    return this.held || this.#lock.read.count > 0;
   }
 
   /** Whether the owner's word is ours. */
