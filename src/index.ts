@@ -55,6 +55,27 @@ export type {
   SharedBufferOpenOptions,
   ViewConstructor,
 } from "./mechanisms/shared-buffer/shared-buffer.js";
+export type {
+  AtomicField,
+  BigIntType,
+  FieldInput,
+  FieldType,
+  FieldValue,
+  LayoutFields,
+  LayoutValues,
+  NumberType,
+  NumericArrays,
+  NumericType,
+} from "./mechanisms/shared-buffer/layout/field-types.js";
+export {
+  type FieldPlace,
+  layout,
+  type Layout,
+  type LayoutMemory,
+  type LayoutOptions,
+  type LayoutView,
+} from "./mechanisms/shared-buffer/layout/layout.js";
+export { SharedRecord } from "./mechanisms/shared-buffer/layout/record.js";
 export { Condition } from "./mechanisms/shared-buffer/locks/condition.js";
 export type { ExclusiveLease, Lease, Lock, SyncWaitOptions } from "./mechanisms/shared-buffer/locks/lock.js";
 export { Mutex } from "./mechanisms/shared-buffer/locks/mutex.js";

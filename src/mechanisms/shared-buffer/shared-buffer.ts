@@ -7,6 +7,9 @@ import { F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../native/constant
 import { fromErrno } from "../../native/errors.js";
 import type { NativeCore } from "../../native/native-core.js";
 import { type Allow, type AllowFunction, resolveAllow } from "../authorise.js";
+import type { LayoutFields } from "./layout/field-types.js";
+import { Layout } from "./layout/layout.js";
+import { SharedRecord } from "./layout/record.js";
 import type { Condition } from "./locks/condition.js";
 import { Locks } from "./locks/locks.js";
 import type { Mutex } from "./locks/mutex.js";
@@ -302,6 +305,20 @@ export class SharedBuffer implements Disposable {
   /** The condition at this place: {@link Condition.BYTES} (64) bytes; else as {@link SharedBuffer.mutex}. */
   condition(offset: number): Condition {
     return this.#lockable().condition(offset);
+  }
+
+  /**
+   * The record of these fields at this place: {@link SharedRecord.bytes} says how many bytes. The first to ask for it writes its header.
+   *
+   * @param layout - made by `layout()`, equal in all programs
+   * @param offset - a multiple of 64, 0 by default
+   * @throws TypeError or RangeError for a wrong argument; TypeError after `close`; ChannelError `ERR_INVALID_MESSAGE` where there is something
+   *   else, or a record of another layout
+   */
+  record<F extends LayoutFields>(layout: Layout<F>, offset = 0): SharedRecord<F> {
+    if (!(layout instanceof Layout))
+      throw new TypeError(`layout must be made by layout(), received ${describe(layout)}`);
+    return new SharedRecord(this.#memory, offset, layout, this.#lockable().owner);
   }
 
   #lockable(): Locks {

@@ -79,7 +79,8 @@ interface Trace {
   readonly before: Trace | undefined;
 }
 
-const PAUSE = { pause: true };
+/** Stops a process. Made once, since a stack costs time. */
+const PAUSE = new Error("stopped by the model");
 
 /**
  * Goes through all that can happen, and returns how many states there are. Throws the first thing that is wrong, with the steps that led to it; a state from
@@ -170,7 +171,7 @@ class Run<Facts> implements Disposable {
   readonly #model: Model<Facts>;
   readonly #atomics: AtomicsAsSteps;
   readonly #words: Int32Array;
-  readonly #now = performance.now;
+  readonly #now = Object.getOwnPropertyDescriptor(performance, "now");
   #state!: State<Facts>;
   #index = 0;
   #process!: Process;
@@ -193,7 +194,9 @@ class Run<Facts> implements Disposable {
 
   [Symbol.dispose](): void {
     this.#atomics[Symbol.dispose]();
-    performance.now = this.#now;
+    // It is mostly inherited.
+    if (this.#now === undefined) delete (performance as { now?: unknown }).now;
+    else Object.defineProperty(performance, "now", this.#now);
   }
 
   /** All that can happen next. */

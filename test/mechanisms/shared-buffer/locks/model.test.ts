@@ -12,7 +12,11 @@ import { GATE, OWNER, OWNER_MASK } from "../../../../src/mechanisms/shared-buffe
 import { explore, type ModelProcess, type Specification } from "../../../support/model/explore.js";
 
 function ownerOf(process: ModelProcess): LockOwner {
-  return { id: process.id, isAlive: process.isAlive, watch: () => undefined } as unknown as LockOwner;
+  return {
+    id: process.id,
+    isAlive: (id: number) => process.isAlive(id),
+    watch: () => undefined,
+  } as unknown as LockOwner;
 }
 
 /** What a mutex promises: who is in, and whether somebody died in there since it was last said to be consistent. */

@@ -118,7 +118,7 @@ describe("a mutex between processes", () => {
     await ask(holder, "acquire mutex 0", "acquired");
     const mutex = memory.mutex(0);
     expect(mutex.tryAcquire()).toBeUndefined();
-    expect(() => mutex.acquireSync({ timeout: 30 })).toThrow(coded("ERR_TIMEOUT") as Error);
+    expect(() => mutex.acquireSync({ timeout: 30 })).toThrow(coded("ERR_TIMEOUT"));
     await expect(mutex.acquire({ timeout: 30 })).rejects.toEqual(coded("ERR_TIMEOUT"));
     const waiting = mutex.acquire();
     await ask(holder, "release mutex 0", "released");
@@ -179,8 +179,8 @@ describe("a mutex between processes", () => {
       first.release();
       expect(await line).toBe("ERR_OWNER_DIED");
     }
-    expect(() => mutex.tryAcquire()).toThrow(coded("ERR_OWNER_DIED") as Error);
-    expect(() => mutex.acquireSync()).toThrow(coded("ERR_OWNER_DIED") as Error);
+    expect(() => mutex.tryAcquire()).toThrow(coded("ERR_OWNER_DIED"));
+    expect(() => mutex.acquireSync()).toThrow(coded("ERR_OWNER_DIED"));
     await expect(mutex.acquire()).rejects.toEqual(coded("ERR_OWNER_DIED"));
     const lease = mutex.recover();
     expect(lease?.ownerDied).toBe(true);
@@ -213,7 +213,7 @@ describe("a mutex", () => {
   test("is found only where one is, or where nothing was", () => {
     using memory = newMemory();
     memory.rwlock(0);
-    expect(() => memory.mutex(0)).toThrow(coded("ERR_INVALID_MESSAGE") as Error);
+    expect(() => memory.mutex(0)).toThrow(coded("ERR_INVALID_MESSAGE"));
     expect(() => memory.mutex(0)).toThrow("a rwlock");
     memory.bytes[600] = 1;
     expect(() => memory.mutex(576)).toThrow("other data");

@@ -82,7 +82,7 @@ describe("a rwlock", () => {
     await isSettled(reading);
     holder.kill("SIGKILL");
     await expect(reading).rejects.toEqual(coded("ERR_OWNER_DIED"));
-    expect(() => read.tryAcquire()).toThrow(coded("ERR_OWNER_DIED") as Error);
+    expect(() => read.tryAcquire()).toThrow(coded("ERR_OWNER_DIED"));
     const writer = write.acquireSync();
     expect(writer.ownerDied).toBe(true);
     writer.markConsistent();
@@ -97,7 +97,7 @@ describe("a rwlock", () => {
     const first = read.acquireSync();
     await holder.write("acquire write 0");
     // The writer stands in line once it keeps new readers out.
-    for (let lease: Lease | undefined = first; lease !== undefined; ) {
+    for (let lease: Lease | undefined = first; lease !== undefined;) {
       lease = read.tryAcquire();
       lease?.release();
       await new Promise(setImmediate);

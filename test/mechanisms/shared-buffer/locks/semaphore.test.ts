@@ -44,7 +44,7 @@ describe("a semaphore", () => {
     using memory = newMemory();
     using other = SharedBuffer.open(memory.name);
     memory.semaphore(64, 3);
-    expect(() => memory.semaphore(64, 2)).toThrow(coded("ERR_INVALID_MESSAGE") as Error);
+    expect(() => memory.semaphore(64, 2)).toThrow(coded("ERR_INVALID_MESSAGE"));
     expect(() => other.semaphore(64, 4)).toThrow("made with 3");
     expect(() => memory.semaphore(0, 0)).toThrow(RangeError);
     expect(() => memory.semaphore(0, 4097)).toThrow("permits");

@@ -52,7 +52,8 @@ if (!isMainThread) {
   parentPort?.on("message", (line: string) => void obey(line));
 } else {
   const [name = "", thread] = process.argv.slice(2);
-  const worker = thread === undefined ? undefined : new Worker(new URL(import.meta.url), { workerData: name });
+  const worker =
+    thread === undefined ? undefined : new Worker(new URL(import.meta.url), { workerData: name });
   worker?.on("message", (text: string) => {
     console.log(text);
   });
