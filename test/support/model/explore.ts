@@ -40,6 +40,8 @@ export interface Specification<Facts> {
 
 export interface Model<Facts> {
   readonly words: number;
+  /** What some words hold at the beginning, by index; the others hold 0. */
+  readonly initial?: Readonly<Record<number, number>>;
   readonly processes: readonly ((process: ModelProcess) => void)[];
   readonly specification: Specification<Facts>;
   /** How many processes may die, each at any of its steps. */
@@ -89,7 +91,7 @@ const PAUSE = new Error("stopped by the model");
 export function explore<Facts>(model: Model<Facts>): number {
   const start: State<Facts> = {
     number: 0,
-    memory: new Int32Array(model.words),
+    memory: Int32Array.from({ length: model.words }, (_, index) => model.initial?.[index] ?? 0),
     processes: model.processes.map(() => ({ status: "runs", log: [], known: 0, standing: "", word: 0 })),
     facts: model.specification.facts,
     deaths: model.deaths ?? 0,
@@ -142,11 +144,14 @@ function firstUnreached(
   return stuck < 0 ? undefined : stuck;
 }
 
+/** What is wrong, with the steps that led to it. */
+class Violation extends Error {}
+
 function failure(error: unknown, trace: Trace | undefined, last?: string): Error {
   const steps = last === undefined ? [] : [last];
   for (let at = trace; at !== undefined; at = at.before) steps.push(at.text);
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new Error(`${message}\n\nThe steps:\n${steps.reverse().join("\n")}`);
+  const message = error instanceof Error ? error.message : String(error);
+  return new Violation(`${message}\n\nThe steps:\n${steps.reverse().join("\n")}`);
 }
 
 const processKeys = new WeakMap<Process, string>();
@@ -245,6 +250,7 @@ class Run<Facts> implements Disposable {
       this.#model.processes[index]!(this.#modelled);
     } catch (error) {
       if (error === PAUSE) return;
+      if (error instanceof Violation) throw error;
       this.#fail(error);
     }
     this.#add("ends", { status: "ended" });

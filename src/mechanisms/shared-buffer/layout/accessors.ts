@@ -132,5 +132,5 @@ export function valuesMaker(
     if (access === "read") delete accessor.set;
     properties[field.name] = { ...accessor, enumerable: true };
   }
-  return (arrays) => Object.defineProperties({ [ARRAYS]: arrays }, properties);
+  return (arrays) => Object.defineProperties({}, { [ARRAYS]: { value: arrays }, ...properties });
 }

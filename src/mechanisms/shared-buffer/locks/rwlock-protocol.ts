@@ -37,13 +37,16 @@ export class RwLockProtocol {
   readonly words: Int32Array;
   readonly owner: Owner;
   readonly wake: Wake;
+  /** The index behind the last of the readers' words. */
+  readonly readersEnd: number;
   readonly read: ReadProtocol;
   readonly write: WriteProtocol;
 
-  constructor(words: Int32Array, owner: Owner, wake: Wake) {
+  constructor(words: Int32Array, owner: Owner, wake: Wake, readerCount: number = READER_COUNT) {
     this.words = words;
     this.owner = owner;
     this.wake = wake;
+    this.readersEnd = READERS + readerCount;
     this.read = new ReadProtocol(this);
     this.write = new WriteProtocol(this);
   }
@@ -107,7 +110,9 @@ class ReadProtocol implements Protocol {
         this.blocker = isOurs ? 0 : id;
         return BLOCKED;
       }
-      // It died. What it had begun to write only a writer can repair; if it had not begun, nothing has happened.
+      // It died, but it may have released the lock before.
+      if (Atomics.load(words, OWNER) !== seen) continue;
+      // What it had begun to write only a writer can repair; if it had not begun, nothing has happened.
       if ((seen & PENDING) === 0 || (seen & OWNER_DIED) !== 0) return REFUSED;
       if (Atomics.compareExchange(words, OWNER, seen, FREE) === seen) return TAKEN;
     }
@@ -118,12 +123,12 @@ class ReadProtocol implements Protocol {
     const { id } = this.#lock.owner;
     // The word of last time first: then each owner mostly has its own.
     if (Atomics.compareExchange(words, this.word, FREE, id) === FREE) return true;
-    for (let word = READERS; word < READERS + READER_COUNT; word++) {
+    for (let word = READERS; word < this.#lock.readersEnd; word++) {
       if (Atomics.compareExchange(words, word, FREE, id) !== FREE) continue;
       this.word = word;
       return true;
     }
-    for (let word = READERS; word < READERS + READER_COUNT; word++) {
+    for (let word = READERS; word < this.#lock.readersEnd; word++) {
       const seen = Atomics.load(words, word);
       if (seen !== FREE && seen !== id && this.#lock.owner.isAlive(seen)) continue;
       if (Atomics.compareExchange(words, word, seen, id) !== seen) continue;
@@ -246,7 +251,7 @@ class WriteProtocol implements Protocol {
   #isDrained(): boolean {
     const { words } = this;
     const { owner, read } = this.#lock;
-    for (let word = READERS; word < READERS + READER_COUNT; word++) {
+    for (let word = READERS; word < this.#lock.readersEnd; word++) {
       const seen = Atomics.load(words, word);
       if (seen === FREE) continue;
       const isOurs = seen === owner.id;

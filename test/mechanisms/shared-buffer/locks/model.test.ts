@@ -1,113 +1,112 @@
 import { describe, expect, test } from "vitest";
-import { ChannelError } from "sluice";
-import { Line } from "../../../../src/mechanisms/shared-buffer/locks/line.js";
-import type { LockOwner } from "../../../../src/mechanisms/shared-buffer/locks/lock-owner.js";
-import { MutexProtocol } from "../../../../src/mechanisms/shared-buffer/locks/mutex-protocol.js";
+import { leave } from "../../../../src/mechanisms/shared-buffer/locks/gate.js";
+import { FREE, GATE, OWNER, PERMITS, READERS } from "../../../../src/mechanisms/shared-buffer/locks/words.js";
+import { explore, type ModelProcess } from "../../../support/model/explore.js";
 import {
-  type Outcome,
-  REFUSED,
-  TAKEN_FROM_DEAD,
-} from "../../../../src/mechanisms/shared-buffer/locks/protocol.js";
-import { GATE, OWNER, OWNER_MASK } from "../../../../src/mechanisms/shared-buffer/locks/words.js";
-import { explore, type ModelProcess, type Specification } from "../../../support/model/explore.js";
+  countingOf,
+  exclusion,
+  mutexHolder,
+  mutexUser,
+  rwlockUser,
+  semaphoreUser,
+} from "../../../support/model/locks.js";
 
-function ownerOf(process: ModelProcess): LockOwner {
-  return {
-    id: process.id,
-    isAlive: (id: number) => process.isAlive(id),
-    watch: () => undefined,
-  } as unknown as LockOwner;
-}
+const timeout = 120_000;
 
-/** What a mutex promises: who is in, and whether somebody died in there since it was last said to be consistent. */
-interface MutexFacts {
-  readonly inside: number;
-  readonly dirty: boolean;
-}
-
-const mutexSpecification: Specification<MutexFacts> = {
-  facts: { inside: 0, dirty: false },
-  event(facts, id, event) {
-    switch (event.split(" ", 1)[0]) {
-      case "enters":
-        if (facts.inside !== 0) throw new Error(`${id} enters while ${facts.inside} is inside`);
-        if (facts.dirty !== event.includes("died"))
-          throw new Error(`${id} is told wrongly whether an owner died`);
-        return { ...facts, inside: id };
-      case "repairs":
-        return { ...facts, dirty: false };
-      case "leaves":
-        if (facts.inside !== id) throw new Error(`${id} leaves what it is not in`);
-        return { ...facts, inside: 0 };
-      case "refused":
-        throw new Error(`${id} is refused though everybody repairs`);
-      default:
-        return facts;
-    }
-  },
-  death(facts, id, words) {
-    const had = ((words[OWNER] ?? 0) & OWNER_MASK) === id;
-    return { inside: facts.inside === id ? 0 : facts.inside, dirty: facts.dirty || had };
-  },
-};
-
-/** Takes the mutex so many times, with a limit to its patience if there is one. */
-function mutexUser(rounds: number, timeout?: number): (process: ModelProcess) => void {
-  return (process) => {
-    const owner = ownerOf(process);
-    const protocol = new MutexProtocol(process.words, owner);
-    const line = new Line<undefined>(process.core, owner, protocol, () => undefined);
-    process.state = () => protocol.held;
-    for (let round = 0; round < rounds; round++) {
-      process.tell(`begins ${round}`);
-      const outcome = waitFor(line, timeout);
-      if (outcome === undefined) continue;
-      if (outcome === REFUSED) process.tell("refused");
-      process.tell(`enters ${round}${outcome === TAKEN_FROM_DEAD ? " died" : ""}`);
-      process.stay();
-      if (outcome === TAKEN_FROM_DEAD) {
-        protocol.markConsistent();
-        process.tell(`repairs ${round}`);
-      }
-      process.tell(`leaves ${round}`);
-      const count = protocol.release();
-      if (count > 0) process.core.futexWake(process.words, GATE, count);
-    }
+describe("the model check itself", () => {
+  const enter = (process: ModelProcess): void => {
+    process.tell("enters");
+    process.stay();
+    process.tell("leaves");
   };
-}
 
-function waitFor(line: Line<undefined>, timeout: number | undefined): Outcome | undefined {
-  try {
-    return line.waitSync(timeout);
-  } catch (error) {
-    if (error instanceof ChannelError && error.code === "ERR_TIMEOUT") return undefined;
-    throw error;
-  }
-}
-
-describe("the mutex, in every order of the steps of its users", () => {
-  test.each([
-    ["two processes, twice each, nobody dies", 2, 2, 0, 0, false],
-    ["two processes, twice each, and both die", 2, 2, 2, 1, true],
-    ["three processes, and one dies", 3, 1, 1, 0, false],
-  ])("%s", { timeout: 60_000 }, (_text, count, rounds, deaths, timeouts, impatient) => {
-    const processes = Array.from({ length: count }, () => mutexUser(rounds));
-    const states = explore({
-      words: 3,
-      processes,
-      specification: mutexSpecification,
-      deaths,
-      timeouts,
-      impatient,
-    });
-    console.log(_text, states);
-    expect(states).toBeGreaterThan(100);
+  test("finds two who are in at a time", () => {
+    const careless = (process: ModelProcess): void => {
+      if (Atomics.load(process.words, OWNER) !== FREE) return;
+      Atomics.store(process.words, OWNER, process.id);
+      enter(process);
+      Atomics.store(process.words, OWNER, FREE);
+    };
+    const processes = [careless, careless];
+    expect(() => explore({ words: 3, processes, specification: exclusion })).toThrow(
+      /while others are inside/,
+    );
   });
 
-  test("three processes, one of which gives up waiting", { timeout: 60_000 }, () => {
-    const processes = [mutexUser(1), mutexUser(1), mutexUser(1, 5)];
-    const states = explore({ words: 3, processes, specification: mutexSpecification, impatient: true });
-    console.log(states);
+  test("finds a sleeper whom nobody wakes", () => {
+    // It looks, then says that it sleeps: the release in between sees nobody to wake.
+    const late = (process: ModelProcess): void => {
+      while (Atomics.compareExchange(process.words, OWNER, FREE, process.id) !== FREE) {
+        const expected = Atomics.or(process.words, GATE, 1) | 1;
+        process.core.futexWait(process.words, GATE, expected, 20);
+      }
+      enter(process);
+      Atomics.store(process.words, OWNER, FREE);
+      if (leave(process.words, GATE)) process.core.futexWake(process.words, GATE, 1);
+    };
+    const processes = [late, late];
+    expect(() => explore({ words: 3, processes, specification: exclusion })).toThrow(/nobody will ever wake/);
+  });
+
+  test("finds what never ends", () => {
+    const spinning = (process: ModelProcess): void => {
+      for (;;) {
+        process.tell("spins");
+        if (Atomics.load(process.words, OWNER) === 7) return;
+      }
+    };
+    expect(() => explore({ words: 3, processes: [spinning], specification: exclusion })).toThrow(
+      /no way to the end/,
+    );
+  });
+});
+
+describe("the mutex, in every order of the steps of its users,", () => {
+  test("excludes two processes, twice each, both of which may die", { timeout }, () => {
+    const processes = [mutexUser({ rounds: 2 }), mutexUser({ rounds: 2 })];
+    const options = { deaths: 2, timeouts: 1, impatient: true };
+    expect(explore({ words: 3, processes, specification: exclusion, ...options })).toBeGreaterThan(10_000);
+  });
+
+  test("goes from one who has it to two others, one of whom may die, or it itself", { timeout }, () => {
+    const processes = [mutexHolder, mutexUser(), mutexUser()];
+    const options = { initial: { [OWNER]: 1 }, deaths: 1 };
+    const states = explore({ words: 3, processes, specification: exclusion, ...options });
+    expect(states).toBeGreaterThan(10_000);
+  });
+
+  test("goes from one who has it to two impatient others, one of whom gives up", { timeout }, () => {
+    const processes = [mutexHolder, mutexUser(), mutexUser({ givesUp: true })];
+    const options = { initial: { [OWNER]: 1 }, impatient: true };
+    const states = explore({ words: 3, processes, specification: exclusion, ...options });
     expect(states).toBeGreaterThan(1000);
+  });
+});
+
+describe("the rwlock, in every order of the steps of its users,", () => {
+  test.each([
+    ["a reader and a writer, both of whom may die", ["read", "write"], 2, 2, {}],
+    ["two writers, both of whom may die", ["write", "write"], 1, 2, {}],
+    ["two readers with room for one", ["read", "read"], 1, 1, {}],
+    ["two readers and a writer", ["read", "read", "write"], 2, 0, {}],
+    ["a reader and two writers, one of whom may die", ["read", "write", "write"], 1, 1, {}],
+    ["a reader, and a writer who gives up", ["read", "write"], 1, 0, { givesUp: true }],
+  ] as const)("keeps its promises to %s", { timeout }, (_text, sides, readers, deaths, use) => {
+    const processes = sides.map((side) => rwlockUser(side, readers, side === "write" ? use : {}));
+    const words = READERS + readers;
+    const states = explore({ words, processes, specification: exclusion, deaths, impatient: true });
+    expect(states).toBeGreaterThan(100);
+  });
+});
+
+describe("the semaphore, in every order of the steps of its users,", () => {
+  test.each([
+    ["two processes with one permit, twice each, one of which may die", 2, 1, 2, 1],
+    ["three processes with two permits", 3, 2, 1, 0],
+  ])("counts for %s", { timeout }, (_text, count, permits, rounds, deaths) => {
+    const processes = Array.from({ length: count }, () => semaphoreUser(permits, { rounds }));
+    const words = PERMITS + permits;
+    const states = explore({ words, processes, specification: countingOf(permits), deaths });
+    expect(states).toBeGreaterThan(100);
   });
 });
