@@ -59,7 +59,7 @@ class ReadProtocol implements Protocol {
   /** Leases of this owner. */
   count = 0;
   readonly #lock: RwLockProtocol;
-  word = READERS;
+  word: number = READERS;
 
   constructor(lock: RwLockProtocol) {
     this.#lock = lock;
@@ -156,7 +156,7 @@ class WriteProtocol implements Protocol {
   /** Whether the owner's word is ours and we wait for readers. */
   claimed: Outcome = BLOCKED;
   /** What the owner's word was before. */
-  found = FREE;
+  found: number = FREE;
   readonly #lock: RwLockProtocol;
 
   constructor(lock: RwLockProtocol) {

@@ -21,7 +21,7 @@ export class SemaphoreProtocol implements Protocol {
   readonly blocker: number = 0;
   readonly permits: number;
   /** Which permit the last attempt has taken: the index of its word. */
-  taken = PERMITS;
+  taken: number = PERMITS;
   readonly #owner: Owner;
   /** How many permits this owner has. */
   held = 0;
