@@ -94,7 +94,7 @@ describe("a layout", () => {
     layout(fields, { version: 2 }).over(memory);
     layout(fields, { version: 2 }).over(memory);
     for (const other of [layout(fields), layout({ count: "u64" }), layout({ total: "i64" })]) {
-      expect(() => other.over(memory)).toThrow(coded("ERR_INVALID_MESSAGE") as Error);
+      expect(() => other.over(memory)).toThrow(coded("ERR_INVALID_MESSAGE"));
       expect(() => other.over(memory)).toThrow("version 2, 8 bytes");
     }
     memory.mutex(1024);

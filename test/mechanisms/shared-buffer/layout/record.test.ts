@@ -69,7 +69,7 @@ describe("a record", () => {
     other.record(shape).write({ first: 1 });
     expect(() => {
       record.write({ first: 2 });
-    }).toThrow(coded("ERR_ADDRESS_IN_USE") as Error);
+    }).toThrow(coded("ERR_ADDRESS_IN_USE"));
     record.release();
     other.record(shape).release();
     record.write({ first: 2 });
@@ -117,7 +117,7 @@ describe("a record", () => {
     using memory = newMemory();
     memory.record(shape, 1024);
     expect(() => memory.record(layout({ first: "u32" }), 1024)).toThrow(
-      coded("ERR_INVALID_MESSAGE") as Error,
+      coded("ERR_INVALID_MESSAGE"),
     );
     expect(() => memory.mutex(1024)).toThrow("a record");
     expect(() => memory.record({} as never)).toThrow("layout must be");
