@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <uv.h>
@@ -48,6 +49,7 @@ static void sleep_once(struct sleeper *sleeper) {
 
 static void run(void *argument) {
     struct sleeper *sleeper = argument;
+    syscall(SYS_prctl, PR_SET_NAME, "sluice-sleeper", 0, 0, 0);
     for (;;) {
         int32_t state = state_of(sleeper);
         if (state == ENDING) break;

@@ -183,6 +183,9 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
   goals.push(atMost('import "sluice" over an empty module', 15, "ms", start?.importMilliseconds));
   const kilobytes = start === undefined ? undefined : start.tarballBytes / 1000;
   goals.push(atMost("published tarball", 250, "KB", kilobytes, 0));
+  goals.push(atMost("mutex, acquired and released, nobody else there", 100, "ns", start?.mutexNanoseconds));
+  const factor = start === undefined ? undefined : start.recordNanoseconds / start.plainNanoseconds;
+  goals.push(atMost("record of 16 numbers, read", 2, "× typed arrays", factor, 2));
   return goals;
 }
 

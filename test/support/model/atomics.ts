@@ -10,13 +10,14 @@ type Operation = (array: Int32Array, index: number, ...operands: number[]) => nu
 export class AtomicsAsSteps implements Disposable {
   readonly #originals = new Map<string, Operation>();
 
-  constructor(onStep: OnStep) {
+  // `memory` is what the operations work on, whatever array they are called with.
+  constructor(memory: Int32Array, onStep: OnStep) {
     const atomics = Atomics as unknown as Record<string, Operation>;
     for (const name of names) {
       const original = atomics[name]!;
       this.#originals.set(name, original);
-      atomics[name] = (array, ...operands) =>
-        onStep(name, operands, () => original(array, ...(operands as [number])));
+      atomics[name] = (_array, ...operands) =>
+        onStep(name, operands, () => original(memory, ...(operands as [number])));
     }
   }
 

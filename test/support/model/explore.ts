@@ -176,6 +176,8 @@ class Run<Facts> implements Disposable {
   readonly #model: Model<Facts>;
   readonly #atomics: AtomicsAsSteps;
   readonly #words: Int32Array;
+  /** The same, where each read of an element is a step. */
+  readonly #plainReads: Int32Array;
   readonly #now = Object.getOwnPropertyDescriptor(performance, "now");
   #state!: State<Facts>;
   #index = 0;
@@ -193,7 +195,16 @@ class Run<Facts> implements Disposable {
   constructor(model: Model<Facts>) {
     this.#model = model;
     this.#words = new Int32Array(model.words);
-    this.#atomics = new AtomicsAsSteps((name, operands, action) => this.#step(name, operands, action));
+    this.#plainReads = new Proxy(this.#words, {
+      get: (words, property) => {
+        const index = typeof property === "string" ? Number(property) : NaN;
+        if (!Number.isInteger(index)) return Reflect.get(words, property, words) as unknown;
+        return this.#step("read", [index], () => words[index] ?? 0);
+      },
+    });
+    this.#atomics = new AtomicsAsSteps(this.#words, (name, operands, action) =>
+      this.#step(name, operands, action),
+    );
     performance.now = () => (model.impatient === true && this.#sleeps > 0 ? 10 : 0);
   }
 
@@ -272,7 +283,7 @@ class Run<Facts> implements Disposable {
     };
     return {
       id,
-      words: this.#words,
+      words: this.#plainReads,
       core: core as unknown as NativeCore,
       isAlive: (other) =>
         this.#step("isAlive", [other], () => Number(this.#state.processes[other - 1]?.status !== "dead")) ===

@@ -1,3 +1,5 @@
+import { READS_IN_ORDER } from "../memory-order.js";
+
 /**
  * The steps of a record: one writer, many readers, and two copies of the data, like the seqcount latch of the Linux kernel.
  *
@@ -9,18 +11,17 @@
 /** Of a record's words: how many writes there were. */
 export const SEQUENCE = 6;
 
-// x64 keeps loads in order. Elsewhere a load may be done after the atomic one that follows it, unless there is an atomic store in between.
-const needsFence = process.arch !== "x64";
+// Elsewhere a read may be done after the atomic one that follows it, unless there is an atomic store in between.
 const fence = new Int32Array(1);
 
 /** The sequence before a read. */
 export function beginRead(words: Int32Array): number {
-  return Atomics.load(words, SEQUENCE);
+  return READS_IN_ORDER ? (words[SEQUENCE] ?? 0) : Atomics.load(words, SEQUENCE);
 }
 
 /** Whether what was read since {@link beginRead} is whole. */
 export function endRead(words: Int32Array, sequence: number): boolean {
-  if (needsFence) Atomics.store(fence, 0, 0);
+  if (!READS_IN_ORDER) Atomics.store(fence, 0, 0);
   return Atomics.load(words, SEQUENCE) === sequence;
 }
 

@@ -1,3 +1,5 @@
+import { readAfterAtomic } from "../memory-order.js";
+
 /**
  * The gate: a word where those wait who find a lock taken, and which tells the one who leaves whether to wake anybody.
  *
@@ -18,9 +20,9 @@ export const RECHECK_MILLISECONDS = 20;
 /** Who has waited this long is let in before those who have not waited at all. */
 export const PATIENCE_MILLISECONDS = 1;
 
-/** Whether somebody has waited too long, so that newcomers must stand in line. */
+/** Whether somebody has waited too long, so that newcomers must stand in line. It is a matter of politeness, so an old answer does no harm. */
 export function isReserved(words: Int32Array, gate: number): boolean {
-  return (Atomics.load(words, gate) & STARVING) !== 0;
+  return ((words[gate] ?? 0) & STARVING) !== 0;
 }
 
 /** Says that the caller is about to sleep: what the word is now, to sleep while it stays so. The lock must be looked at in between. */
@@ -37,6 +39,8 @@ export function settle(words: Int32Array, gate: number): void {
 
 /** The lock has become free: whether somebody is to be woken. */
 export function leave(words: Int32Array, gate: number): boolean {
+  // Mostly nobody has ever waited.
+  if (readAfterAtomic(words, gate) === 0) return false;
   for (;;) {
     const seen = Atomics.load(words, gate);
     if ((seen & SLEEPERS) === 0) return false;

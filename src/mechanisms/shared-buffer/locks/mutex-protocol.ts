@@ -100,8 +100,7 @@ export class MutexProtocol implements Protocol {
     const { words } = this;
     this.held = false;
     if (Atomics.compareExchange(words, OWNER, this.#id, FREE) === this.#id) {
-      // Mostly nobody waits, and one look tells.
-      return Atomics.load(words, GATE) !== 0 && leave(words, GATE) ? ONE : NONE;
+      return leave(words, GATE) ? ONE : NONE;
     }
     Atomics.compareExchange(words, OWNER, this.#id | OWNER_DIED, LOST);
     return leave(words, GATE) ? ALL : NONE;

@@ -67,7 +67,7 @@ export class SemaphoreProtocol implements Protocol {
   release(word: number): number {
     this.held--;
     Atomics.compareExchange(this.words, word, this.#owner.id, FREE);
-    return Atomics.load(this.words, GATE) !== 0 && leave(this.words, GATE) ? ONE : NONE;
+    return leave(this.words, GATE) ? ONE : NONE;
   }
 
   /** How many permits nobody has taken. */
