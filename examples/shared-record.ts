@@ -43,4 +43,5 @@ async function read(): Promise<void> {
   process.exitCode = torn === 0 && code === 0 ? 0 : 1;
 }
 
-await (process.argv[2] === undefined ? read() : write());
+if (process.argv[2] === undefined) await read();
+else write();

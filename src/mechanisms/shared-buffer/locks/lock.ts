@@ -105,19 +105,32 @@ export abstract class BaseLock<L extends Lease> implements Lock<L> {
     return this.lease(outcome);
   }
 
-  /** Rejects those who wait. */
+  /**
+   * Rejects those who wait.
+   *
+   * @internal
+   */
   close(): void {
     this.#line.close(closed);
   }
 
-  /** The lease of a lock that was just taken. */
+  /**
+   * The lease of a lock that was just taken.
+   *
+   * @internal
+   */
   protected abstract lease(outcome: Outcome): L;
 
-  /** The lock may be free: somebody of this thread may have it. */
+  /**
+   * The lock may be free: somebody of this thread may have it.
+   *
+   * @internal
+   */
   protected serve(): void {
     this.#line.serve();
   }
 
+  /** @internal */
   protected checkOpen(): void {
     if (this.#protocol.words.length === 0)
       throw new TypeError("Cannot acquire this lock: its SharedBuffer is closed");

@@ -61,11 +61,13 @@ export class Mutex extends BaseLock<ExclusiveLease> {
     this.#protocol = protocol;
   }
 
+  /** {@inheritDoc Lock.tryAcquire} */
   override tryAcquire(): ExclusiveLease | undefined {
     if (this.#protocol.words.length > 0 && this.#protocol.takeFree()) return new MutexLease(this, false);
     return super.tryAcquire();
   }
 
+  /** {@inheritDoc Lock.acquire} */
   override acquire(options?: WaitOptions): Promise<ExclusiveLease> {
     if (options === undefined && this.#protocol.words.length > 0 && this.#protocol.takeInTurn()) {
       return Promise.resolve(new MutexLease(this, false));
@@ -73,6 +75,7 @@ export class Mutex extends BaseLock<ExclusiveLease> {
     return super.acquire(options);
   }
 
+  /** {@inheritDoc Lock.acquireSync} */
   override acquireSync(options?: SyncWaitOptions): ExclusiveLease {
     if (options === undefined && this.#protocol.words.length > 0 && this.#protocol.takeInTurn()) {
       return new MutexLease(this, false);
@@ -89,6 +92,7 @@ export class Mutex extends BaseLock<ExclusiveLease> {
     return this.#protocol.recover() ? this.lease(TAKEN_FROM_DEAD) : undefined;
   }
 
+  /** @internal */
   protected override lease(outcome: Outcome): ExclusiveLease {
     return new MutexLease(this, outcome === TAKEN_FROM_DEAD);
   }

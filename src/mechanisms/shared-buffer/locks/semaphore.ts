@@ -62,6 +62,7 @@ export class Semaphore extends BaseLock<Lease> {
     return this.#protocol.available();
   }
 
+  /** @internal */
   protected override lease(outcome: Outcome): Lease {
     return new Permit(this, this.#protocol.taken, outcome === TAKEN_FROM_DEAD);
   }

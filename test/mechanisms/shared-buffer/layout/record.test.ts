@@ -116,9 +116,7 @@ describe("a record", () => {
   test("is refused with another layout, at other data, and after close", () => {
     using memory = newMemory();
     memory.record(shape, 1024);
-    expect(() => memory.record(layout({ first: "u32" }), 1024)).toThrow(
-      coded("ERR_INVALID_MESSAGE"),
-    );
+    expect(() => memory.record(layout({ first: "u32" }), 1024)).toThrow(coded("ERR_INVALID_MESSAGE"));
     expect(() => memory.mutex(1024)).toThrow("a record");
     expect(() => memory.record({} as never)).toThrow("layout must be");
     expect(() => memory.record(shape, 3968)).toThrow(RangeError);
