@@ -12,7 +12,7 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     // Most tests wait for another process most of the time: two at a time use the cores that one leaves idle.
     maxWorkers: 2,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
     // A test left alone by mistake would silence all the others.

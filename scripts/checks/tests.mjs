@@ -27,7 +27,7 @@ async function runTests() {
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
     const end = await run(tool("vitest"), ["run", ...reporters], {
-      limitSeconds: 900,
+      limitSeconds: 3600,
       env: { NO_COLOR: "1", FORCE_COLOR: undefined },
     }).catch((/** @type {unknown} */ error) => {
       // Failed tests are counted below; without the result file the run itself is broken.

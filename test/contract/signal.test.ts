@@ -215,7 +215,7 @@ describe("signal, between two processes", () => {
 
   it("14. works in workers, 20 of which are terminated among signals", async () => {
     await using peer = startPeer("contract-signal", ["workers"]);
-    const line = await within("20 workers", peer.nextLine(), 18_000);
+    const line = await within("20 workers", peer.nextLine(), 55_000);
     expect(JSON.parse(line)).toEqual({ descriptorsLeft: 0 });
     expect(await within("the process to end", peer.exit), peer.stderr).toEqual({ code: 0, signal: null });
   });

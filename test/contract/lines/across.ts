@@ -92,7 +92,7 @@ export function acrossLines(subject: Subject): void {
             role === "near sends"
               ? [far.call("receive", run), sendPlan(near, plan, 0, COUNT, manner)]
               : [far.call("send", run), receivePlan(near, plan, 0, COUNT, manner)];
-          await within(`${COUNT} messages`, Promise.all(done), 18_000);
+          await within(`${COUNT} messages`, Promise.all(done), 55_000);
         });
       }
 

@@ -260,7 +260,7 @@ async function exchange(
 ): Promise<void> {
   const received = receivePlan(receiver, plan, 0, count, manner);
   const both = Promise.all([sendPlan(sender, plan, 0, count, manner), received]);
-  await within(`${count} messages`, both, 18_000);
+  await within(`${count} messages`, both, 55_000);
   expect(receiver.tryReceive(), "a message more than was sent").toBeUndefined();
 }
 

@@ -89,7 +89,7 @@ export function lifetimeLines(subject: Subject): void {
       async () => {
         using directory = scratch(maker);
         await using peer = startPeer("contract-workers", [maker.name, directory.path, "20"]);
-        const line = await within("20 workers", peer.nextLine(), 18_000);
+        const line = await within("20 workers", peer.nextLine(), 55_000);
         expect(await within("the process to end", peer.exit), peer.stderr).toEqual({ code: 0, signal: null });
         expect(JSON.parse(line)).toEqual(
           maker.workers

@@ -125,7 +125,7 @@ describe("UnixSocket stream, its lifetime", () => {
       await listener.close();`;
     await using peer = startProgram("bash", [
       "-c",
-      'ulimit -n 64; exec "$0" --input-type=module -e "$1" "$2"',
+      'ulimit -n 256; exec "$0" --input-type=module -e "$1" "$2"',
       process.execPath,
       program,
       path,
