@@ -29,7 +29,7 @@ describe("the benchmark", () => {
       const { status, stdout, stderr } = bench(
         ...["--only", "^(node:net, naive framing|C unix stream, one write a message)$"],
         ...["--workload", "one-way-64|round-trip-64-one-core|fan-out-64"],
-        ...["--rounds", "1", "--warm", "5", "--measure", "20", "--no-document", "--output", output],
+        ...["--rounds", "1", "--warm", "5", "--measure", "100", "--no-document", "--output", output],
       );
       expect({ status, stderr }).toMatchObject({ status: 0 });
       expect(stdout).toContain("64 B one way");
