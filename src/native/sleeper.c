@@ -2,9 +2,7 @@
 
 #include "core.h"
 
-#include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -17,9 +15,12 @@ int __libc_current_sigrtmin(void);
 // A thread that waits costs its stack; this much is enough for it, with sanitizers too.
 enum { STACK_BYTES = 128 * 1024, FIRST_COUNT = 4 };
 
-// The event loop moves IDLE to ASLEEP, ASLEEP to CANCELLED, DONE to IDLE, and anything to ENDING; the thread moves ASLEEP to DONE, CANCELLED to IDLE, and
-// ENDING to ENDED. Each is one compare-and-swap, so that both may try at once.
-enum { IDLE, ASLEEP, CANCELLED, DONE, ENDING, ENDED };
+// When a worker ends its memory goes first, so nobody could be woken there: this long it may wait for its sleepers.
+enum { PIECE_MILLISECONDS = 20 };
+
+// The event loop moves IDLE to ASLEEP, ASLEEP to CANCELLED, DONE to IDLE, and anything to ENDING; the thread moves ASLEEP to DONE and CANCELLED to
+// IDLE. Each is one atomic operation, so that both may try at once.
+enum { IDLE, ASLEEP, CANCELLED, DONE, ENDING };
 
 struct sleeper {
     uv_thread_t thread;
@@ -38,12 +39,18 @@ static bool move(struct sleeper *sleeper, int32_t from, int32_t to) {
 // Every way to be woken ends a sleep: the caller looks again. Only a time-out goes on, while the owner that is watched lives.
 static void sleep_once(struct sleeper *sleeper) {
     const struct sleep *sleep = &sleeper->sleep;
+    unsigned rest = sleep->milliseconds;
     for (;;) {
-        int64_t result = futex_wait(sleep->word, sleep->expected, sleep->milliseconds);
-        // Nobody wants this sleep any more: who else sleeps there shall have its wake-up.
-        if (result == 0 && state_of(sleeper) != ASLEEP) futex_wake(sleep->word, 1);
-        if (result != -ETIMEDOUT || sleep->fd < 0 || state_of(sleeper) != ASLEEP) return;
-        if (futex_is_claimed(sleep->fd, sleep->byte) != 1) return;
+        unsigned piece = rest < PIECE_MILLISECONDS ? rest : PIECE_MILLISECONDS;
+        int64_t result = futex_wait(sleep->word, sleep->expected, piece);
+        bool wanted = state_of(sleeper) == ASLEEP;
+        // Who else sleeps there shall have the wake-up of one that nobody wants any more.
+        if (result == 0 && !wanted) futex_wake(sleep->word, 1);
+        if (result != -ETIMEDOUT || !wanted) return;
+        rest -= piece;
+        if (rest > 0) continue;
+        if (sleep->fd < 0 || futex_is_claimed(sleep->fd, sleep->byte) != 1) return;
+        rest = sleep->milliseconds;
     }
 }
 
@@ -64,7 +71,6 @@ static void run(void *argument) {
         sleep_once(sleeper);
         if (move(sleeper, ASLEEP, DONE)) bell_event_signal(sleeper->sleep.bell);
     }
-    __atomic_store_n(&sleeper->state, ENDED, __ATOMIC_SEQ_CST);
 }
 
 // The process's signals are for its other threads. Those below SIGRTMIN that have no name belong to the C library.
@@ -146,12 +152,6 @@ void sleepers_release(struct sleepers *sleepers) {
     }
     for (size_t number = 0; number < sleepers->count; number++) {
         struct sleeper *sleeper = sleepers->all[number];
-        // One that sleeps on a lock is woken there, with others who sleep on it: they look, and sleep again. It may be just about to
-        // fall asleep, so once is not enough.
-        while (state_of(sleeper) != ENDED) {
-            futex_wake(sleeper->sleep.word, INT_MAX);
-            sched_yield();
-        }
         uv_thread_join(&sleeper->thread);
         free(sleeper);
     }

@@ -10,8 +10,8 @@
 struct sleep {
     const int32_t *word; // only ever given to the kernel, so it may be unmapped meanwhile
     int32_t expected;
-    unsigned milliseconds; // a sleep is looked at anew after this time
-    int fd;                // the sleep ends when nobody has claimed `byte` of this file any more; -1: after `milliseconds`
+    unsigned milliseconds; // how long; a change of the word that nobody has told of is noticed within 20 ms all the same
+    int fd;                // then the sleep goes on while somebody has a claim on `byte` of this file; -1: it ends
     int64_t byte;
     int bell; // an eventfd that rings when a sleep has ended
 };

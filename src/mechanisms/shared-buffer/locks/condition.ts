@@ -7,8 +7,8 @@ import { mutexOf, needsRepair, renew } from "./mutex.js";
 import { Sleepers } from "./sleepers.js";
 import { CONDITION_BYTES, NOTIFIED_ALL, SEQUENCE, WAITER_COUNT } from "./words.js";
 
-// A waiter that is woken for another's sake costs its process a look, so those who sleep here look by themselves less often than at a lock.
-const RECHECK_MILLISECONDS = 100;
+// The sleep ends when the sequence has changed, even if whoever changed it died before it could wake anybody: how long it may last does not matter.
+const SLEEP_MILLISECONDS = 60_000;
 const EVERYBODY = 0x7fff_ffff;
 
 /**
@@ -134,7 +134,7 @@ export class Condition {
     };
     try {
       const sleepers = Sleepers.of(this.#core);
-      this.#sleep = sleepers.begin(this.#words, SEQUENCE, this.#seen, RECHECK_MILLISECONDS, undefined, wake);
+      this.#sleep = sleepers.begin(this.#words, SEQUENCE, this.#seen, SLEEP_MILLISECONDS, undefined, wake);
     } catch (error) {
       this.#waits.rejectAll(() => error);
     }

@@ -24,6 +24,16 @@ closed.set(READABLE);
 closed.close();
 const memory = core.createMemory(65_536, "of-a-worker");
 kept.push(core.mapMemory(memory, 0, 65_536, true), core.mapRing(memory, 0, 65_536, true));
+// Threads that sleep: on memory that goes with the worker, some of them for long.
+const map = core.mapMemory(memory, 0, 4096, true);
+if (typeof map === "number") throw new Error(`mapMemory failed with errno ${-map}`);
+kept.push(map);
+const bell = core.eventfd();
+for (let i = 0; i < 5; i++) {
+  const milliseconds = i === 0 ? 1 : 60_000;
+  const sleep = core.sleepBegin(new Int32Array(map), i, 0, milliseconds, i === 1 ? memory : -1, 0, bell);
+  if (i === 2) core.sleepCancel(sleep);
+}
 core.pipe(pair, 0);
 core.signalOpen(SIGUSR2, pair[1] ?? -1);
 parentPort?.postMessage("open");
