@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import process from "node:process";
 import { checkCount, checkOptions } from "../../../core/options.js";
 import { describe } from "../../../core/wait.js";
 import { type Arrays, arraysOver, valuesMaker } from "./accessors.js";
@@ -127,6 +127,8 @@ export function layout<const F extends LayoutFields>(fields: F, options?: Layout
 
 function hashOf(version: number, fields: readonly Field[]): bigint {
   const text = JSON.stringify([version, ...fields.map(({ name, type }) => [name, type])]);
+  // Loaded here: an import would cost every program that imports this library.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const hash = createHash("sha256").update(text).digest().readBigUInt64LE(0);
   return hash === 0n ? 1n : hash;
 }

@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto";
 import { EAGAIN } from "../../../native/constants.js";
 import { fromErrno } from "../../../native/errors.js";
 import type { NativeCore } from "../../../native/native-core.js";
@@ -36,11 +35,17 @@ export class LockOwner implements Owner {
   }
 }
 
+function randomId(): number {
+  // The global one loads its module when it is first used, and not when this library is.
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return (random % LAST_OWNER) + 1;
+}
+
 function claim(core: NativeCore, fd: number): number {
   let result = -EAGAIN;
   // A number that is taken already is one chance in 2 ** 29 for each owner there is.
   for (let attempt = 0; attempt < ATTEMPTS && result === -EAGAIN; attempt++) {
-    const id = randomInt(1, LAST_OWNER + 1);
+    const id = randomId();
     result = core.claimByte(fd, FIRST_CLAIM + id);
     if (result >= 0) return id;
   }
