@@ -1,4 +1,5 @@
 import type { Credentials } from "../core/channel.js";
+import { extend } from "../core/extend.js";
 import { describe } from "../core/wait.js";
 
 /** User and group ids that may talk to this process. One match is enough. */
@@ -53,7 +54,10 @@ export function resolveAllow(allow: Allow | undefined): Authorisation {
     case "root":
       return byRule('"root"', ({ uid }) => uid === 0);
     case "anyone":
-      return { ...byRule('"anyone"', () => true), isOpen: true };
+      return extend(
+        byRule('"anyone"', () => true),
+        { isOpen: true },
+      );
   }
   if (allow === null || typeof allow !== "object") throw wrong(allow);
   const { uids, gids } = allow;

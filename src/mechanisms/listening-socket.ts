@@ -1,5 +1,6 @@
 import type { Credentials } from "../core/channel.js";
 import type { ChannelError, ErrorDetails } from "../core/errors.js";
+import { extend } from "../core/extend.js";
 import { checkCount, checkOptions } from "../core/options.js";
 import type { Mechanism } from "../core/traits.js";
 import { describe } from "../core/wait.js";
@@ -90,7 +91,7 @@ export class ListeningSocket {
     this.#authorisation = resolveAllow(options.allow);
     this.#onRefuse = options.onRefuse;
     this.#hooks = hooks;
-    this.#loop = new AcceptLoop(fd, { ...details, operation: "accept" }, address.text, {
+    this.#loop = new AcceptLoop(fd, extend(details, { operation: "accept" }), address.text, {
       mayAccept: () => this.#asked.size < QUESTIONS,
       accepted: (connection) => {
         this.#judge(connection);

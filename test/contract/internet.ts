@@ -11,14 +11,16 @@ export function tcpMaker(name: string, tls?: { server: object; client: object })
     name,
     ways: ["first-to-second", "second-to-first"],
     first: async (directory, options) => {
-      const listener = await TcpSocket.listen({ ...channelOptions(options), port: 0, tls: tls?.server });
+      const listener = await TcpSocket.listen(
+        Object.assign(channelOptions(options), { port: 0, tls: tls?.server }),
+      );
       writeFileSync(portFile(directory), String(listener.address.port));
       return acceptOne(listener);
     },
     second: async (directory, options) => {
       const port = Number(readFileSync(portFile(directory), "utf8"));
       rmSync(portFile(directory));
-      return TcpSocket.connect({ ...channelOptions(options), port, tls: tls?.client });
+      return TcpSocket.connect(Object.assign(channelOptions(options), { port, tls: tls?.client }));
     },
     twoProcesses: true,
     receiverSeesEnd: true,
@@ -44,7 +46,7 @@ export function udpMaker(name: string): Maker {
     second: (directory, options) => {
       const port = Number(readFileSync(portFile(directory), "utf8"));
       rmSync(portFile(directory));
-      return UdpSocket.connect({ ...channelOptions(options), port });
+      return UdpSocket.connect(Object.assign(channelOptions(options), { port }));
     },
     twoProcesses: true,
     receiverSeesEnd: false,

@@ -12,12 +12,12 @@ export function queueMaker(kind: "posix" | "sysv"): Maker {
     ways: ["second-to-first"],
     first: async (directory, options) => {
       // Made with the usual limits: those of the options are of this end alone.
-      await (await MessageQueue.open(nameIn(directory), { ...identity, create: true })).close();
-      const how = { ...channelOptions(options), ...identity, direction: "receive" } as const;
+      await (await MessageQueue.open(nameIn(directory), { kind, create: true })).close();
+      const how = Object.assign(channelOptions(options), { kind, direction: "receive" } as const);
       return alreadyOpen(MessageQueue.open(nameIn(directory), how) as Promise<unknown> as Promise<End>);
     },
     second: (directory, options) => {
-      const how = { ...channelOptions(options), ...identity, direction: "send" } as const;
+      const how = Object.assign(channelOptions(options), { kind, direction: "send" } as const);
       return MessageQueue.open(nameIn(directory), how) as Promise<unknown> as Promise<End>;
     },
     twoProcesses: true,

@@ -11,7 +11,7 @@ export function createPipe<Out, In>(options: AnonymousPipeOptions<Out, In>): Ano
   const ends = { mechanism: "anonymous-pipe", operation: "create" } as const;
   let reader: PipeEnd<Out, In> | undefined;
   try {
-    reader = openPipe({ ...ends, reader: pipe.reader }, undefined, (stream) => {
+    reader = openPipe(extend(ends, { reader: pipe.reader }), undefined, (stream) => {
       return new PipeEnd(stream, pipe.reader, extend(options, plan));
     });
   } catch (error) {
@@ -20,7 +20,7 @@ export function createPipe<Out, In>(options: AnonymousPipeOptions<Out, In>): Ano
   }
   try {
     const traits = extend(plan.traits, { direction: "send" as const });
-    const writer = openPipe({ ...ends, writer: pipe.writer }, undefined, (stream) => {
+    const writer = openPipe(extend(ends, { writer: pipe.writer }), undefined, (stream) => {
       return new PipeEnd(stream, pipe.writer, extend(options, extend(plan, { traits })));
     });
     return { reader, writer } as unknown as AnonymousPipeEnds<Out, In>;

@@ -45,7 +45,7 @@ export function runPipeline<Out, In>(
   options: PipelineOptions<Out, In>,
 ): Pipeline<In> | PipelineWithInput<Out, In> {
   checkOptions(options);
-  const framed = { ...options, framing: options.framing ?? none() };
+  const framed = extend(options, { framing: options.framing ?? none() });
   const plan = planPipe("anonymous-pipe", "receive", framed);
   checkStages(stages);
   checkChildOptions(options);
@@ -113,13 +113,13 @@ function openEnds<Out, In>(
   };
   let output: PipelineOutput<Out, In> | undefined;
   try {
-    output = openPipe({ ...ends, reader: take(reader) }, undefined, (stream) => {
+    output = openPipe(extend(ends, { reader: take(reader) }), undefined, (stream) => {
       return new PipelineOutput(stream, extend(options, plan), options.failOn ?? "any");
     });
     let input: Channel<Out, In> | undefined;
     if (first !== undefined) {
       const traits = extend(plan.traits, { direction: "send" as const });
-      input = openPipe({ ...ends, writer: take(first.writer) }, undefined, (stream) => {
+      input = openPipe(extend(ends, { writer: take(first.writer) }), undefined, (stream) => {
         return new StreamChannel(stream, extend(options, extend(plan, { traits })));
       });
     }

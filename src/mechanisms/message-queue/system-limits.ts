@@ -14,7 +14,8 @@ export type SystemLimit =
 /** What the system allows; `undefined` where it does not tell, in a container without /proc/sys for one. */
 export function systemLimit(name: SystemLimit): number | undefined {
   try {
-    return Number(readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8"));
+    // Without an encoding in the call: with one, Node makes an object whose hidden class nobody else shares (see core/extend.ts), at every call.
+    return Number(readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`).toString());
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return undefined;

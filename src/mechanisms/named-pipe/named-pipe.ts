@@ -233,7 +233,7 @@ function channelOver<Out, In>(
   plan: PipePlan<Out, In>,
   options: PipeChannelOptions<Out, In>,
 ): Channel<Out, In> {
-  const named = { ...ends, mechanism: "named-pipe", operation: "open", address: path } as const;
+  const named = extend(ends, { mechanism: "named-pipe", operation: "open", address: path } as const);
   return openPipe(
     named,
     options.capacity,

@@ -1,4 +1,5 @@
 import { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { describe } from "../../core/wait.js";
 import { fromErrno } from "../../native/errors.js";
 import {
@@ -78,7 +79,7 @@ export function createSegment(core: NativeCore, name: string, size: number, mode
   }
   const status = new BigInt64Array(STATUS_LENGTH);
   core.status(fd, status);
-  const segment = { fd, size, name, ...identityOf(status) };
+  const segment = extend(identityOf(status), { fd, size, name });
   created.add(segment);
   if (!removesAtExit) {
     removesAtExit = true;

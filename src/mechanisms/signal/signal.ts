@@ -1,4 +1,5 @@
 import type { Channel, Receiver } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import { type ChannelOptions, checkCount, checkOptions } from "../../core/options.js";
 import { PacketChannel } from "../../core/packet-channel.js";
 import type { ChannelTraits } from "../../core/traits.js";
@@ -135,10 +136,14 @@ export class Signal {
         sendQueue: options.sendQueue,
         receiveQueue: options.receiveQueue,
         address: peer === undefined ? signals.map(({ name }) => name).join(" ") : `pid ${peer.pid}`,
-        traits: {
-          ...TRAITS,
-          direction: peer === undefined ? "receive" : signals.length === 0 ? "send" : "both",
-        },
+        traits: extend(TRAITS, {
+          direction:
+            peer === undefined
+              ? ("receive" as const)
+              : signals.length === 0
+                ? ("send" as const)
+                : ("both" as const),
+        }),
       });
     } catch (error) {
       port?.abandon();

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { InternetAddress } from "../../core/channel.js";
 import type { ErrorDetails } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { loadCore } from "../../native/binding.js";
 import {
   AF_INET6,
@@ -85,7 +86,7 @@ class NativeAcceptor implements Acceptor {
   constructor(fd: number, address: InternetAddress, details: ErrorDetails) {
     this.#fd = fd;
     this.address = address;
-    this.#details = { ...details, operation: "accept", address };
+    this.#details = extend(details, { operation: "accept", address });
   }
 
   start(sink: ConnectionSink, failed: (error: Error) => void): void {

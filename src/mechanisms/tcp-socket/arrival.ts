@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ByteStream } from "../../core/byte-stream.js";
 import type { InternetAddress } from "../../core/channel.js";
+import { extend } from "../../core/extend.js";
 import { loadCore } from "../../native/binding.js";
 import {
   ENDPOINT_BYTES,
@@ -65,7 +66,7 @@ export function arrivalOfDescriptor(fd: number): Arrival | undefined {
     open: (options) => {
       let stream: ConnectionStream | undefined;
       try {
-        stream = new ConnectionStream(fd, { ...detailsOf(remoteAddress, options), lingers: true });
+        stream = new ConnectionStream(fd, extend(detailsOf(remoteAddress, options), { lingers: true }));
         return new TcpStreamChannel(stream, options, peer);
       } catch (error) {
         abandon(stream, drop);
@@ -92,12 +93,9 @@ export function arrivalOfSocket(socket: Socket | TLSSocket): Arrival | undefined
     drop();
     return undefined;
   }
-  const isTls = "encrypted" in socket;
-  const peer = {
-    ...addresses,
-    tls: isTls ? tlsStateOf(socket) : undefined,
-    isIdentified: isTls && identifies(socket),
-  };
+  const tls = "encrypted" in socket ? tlsStateOf(socket) : undefined;
+  const isIdentified = tls !== undefined && identifies(tls, socket as TLSSocket);
+  const peer = extend(addresses, { tls, isIdentified });
   return {
     peer,
     drop,

@@ -2,6 +2,7 @@ import { isIP, Socket } from "node:net";
 import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
 import type { InternetAddress, WaitOptions } from "../../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { coreAvailable } from "../../native/binding.js";
 import { Bounds } from "../bounds.js";
@@ -55,11 +56,15 @@ async function arrive<Out, In>(
     arrival =
       tls === undefined
         ? arrivalOfDescriptor(fd)
-        : arrivalOfSocket(await shakeHands(toSocket(fd), { ...tls, secureContext }, host, details, bounds));
+        : arrivalOfSocket(
+            await shakeHands(toSocket(fd), extend(tls, { secureContext }), host, details, bounds),
+          );
   } else {
     const socket = await connectByNode(options, details, bounds);
     arrival = arrivalOfSocket(
-      tls === undefined ? socket : await shakeHands(socket, { ...tls, secureContext }, host, details, bounds),
+      tls === undefined
+        ? socket
+        : await shakeHands(socket, extend(tls, { secureContext }), host, details, bounds),
     );
   }
   if (arrival !== undefined) return arrival;
@@ -84,7 +89,7 @@ async function shakeHands(
 ): Promise<TLSSocket> {
   // The name that the certificate must have. An address is no name to ask for by SNI, but the certificate may be for it.
   const servername = tls.servername ?? (isIP(host) === 0 ? host : "");
-  const socket = connectTls({ ...tls, socket: raw, host, servername });
+  const socket = connectTls(extend(tls, { socket: raw, host, servername }));
   try {
     await bounds.during(
       new Promise<void>((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { extend } from "../../core/extend.js";
 import { bytes, lengthPrefixed } from "../../codec/index.js";
 import type { InternetAddress } from "../../core/channel.js";
 import type { Codec, Framing } from "../../core/codec.js";
@@ -65,8 +66,7 @@ export function checkListenOptions<Out, In>(
     throw new TypeError(
       `options.handshakeTimeout must be absent without options.tls, received ${handshakeTimeout}`,
     );
-  return {
-    ...common,
+  return extend(common, {
     host: checkHost("options.host", host ?? LOOPBACK),
     port: checkPort("options.port", port),
     tls,
@@ -78,7 +78,7 @@ export function checkListenOptions<Out, In>(
         ? Infinity
         : checkCount("options.maxConnections", maxConnections, 1, Number.MAX_SAFE_INTEGER),
     onRefuse: checkFunction("onRefuse", onRefuse),
-  };
+  });
 }
 
 /** Checks and completes the options of connect. */
@@ -89,13 +89,12 @@ export function checkConnectOptions<Out, In>(
   const { host, port, tls, localAddress } = options;
   checkTls(tls);
   if (localAddress !== undefined) checkInternetAddress("options.localAddress", localAddress);
-  return {
-    ...common,
+  return extend(common, {
     host: checkHost("options.host", host ?? LOOPBACK),
     port: checkPort("options.port", port),
     tls,
     localAddress,
-  };
+  });
 }
 
 function checkChannelOptions<Out, In>(options: TcpSocketOptions<Out, In>): CheckedOptions<Out, In> {
@@ -111,8 +110,7 @@ function checkChannelOptions<Out, In>(options: TcpSocketOptions<Out, In>): Check
   checkMethods("options.codec", codec, ["encode", "decode"]);
   const framing = options.framing ?? lengthPrefixed();
   checkMethods("options.framing", framing, ["writeHeader", "writeTrailer", "createDecoder"]);
-  return {
-    ...options,
+  return extend(options, {
     codec,
     framing,
     allow: checkFunction("allow", options.allow),
@@ -124,7 +122,7 @@ function checkChannelOptions<Out, In>(options: TcpSocketOptions<Out, In>): Check
       1000,
       MOST_KEEP_ALIVE_MS,
     ),
-  };
+  });
 }
 
 function checkBoolean(name: string, value: boolean | undefined, otherwise: boolean): boolean {

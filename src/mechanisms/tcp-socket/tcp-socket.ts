@@ -1,3 +1,4 @@
+import { extend } from "../../core/extend.js";
 import { coreAvailable } from "../../native/binding.js";
 import { resolveHost } from "../internet-address.js";
 import { listenByNode, listenNatively } from "./acceptors.js";
@@ -84,6 +85,6 @@ export class TcpSocket {
    */
   static connect<Out, In = Out>(options: TcpConnectOptions<Out, In>): Promise<TcpChannel<Out, In>>;
   static async connect(options: TcpConnectOptions<unknown, unknown>): Promise<TcpChannel<unknown>> {
-    return await connectTcp({ ...options, ...checkConnectOptions(options) });
+    return await connectTcp(extend(options, checkConnectOptions(options)));
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { createServer, type Server, type TlsOptions, type TLSSocket } from "node:tls";
 import type { InternetAddress } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { textOf } from "../internet-address.js";
 import { tlsFailure } from "../socket-errors.js";
 import { addressesOf } from "./arrival.js";
@@ -26,7 +27,7 @@ export class TlsReception {
   constructor(options: TlsOptions, handshakeTimeout: number, hooks: TlsHooks) {
     this.#hooks = hooks;
     const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout;
-    this.#server = serverOf({ ...options, handshakeTimeout: timeout });
+    this.#server = serverOf(extend(options, { handshakeTimeout: timeout }));
     this.#server.on("secureConnection", (socket) => {
       if (this.#handshakes.delete(keyOf(socket))) hooks.shaken(socket);
       else socket.destroy();

@@ -18,8 +18,8 @@ export function tlsStateOf(socket: TLSSocket): TlsState {
 }
 
 /** Whether both sides have shown certificates, and the peer's was found good: mutual TLS. */
-export function identifies(socket: TLSSocket): boolean {
-  return socket.authorized && !isEmpty(socket.getPeerCertificate()) && !isEmpty(socket.getCertificate());
+export function identifies(state: TlsState, socket: TLSSocket): boolean {
+  return state.authorized && state.peerCertificate !== undefined && !isEmpty(socket.getCertificate());
 }
 
 /** Node's types say Error; a text is what it gives. */

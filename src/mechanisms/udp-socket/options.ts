@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { extend } from "../../core/extend.js";
 import { bytes } from "../../codec/index.js";
 import type { InternetAddress } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
@@ -43,13 +44,12 @@ export function checkBindOptions<Out, In>(
     SocketPlan,
     "local" | "remote"
   > {
-  return {
-    ...checkChannelOptions(options),
+  return extend(checkChannelOptions(options), {
     host: checkHost("options.host", options.host ?? LOOPBACK),
     port: checkPort("options.port", options.port ?? 0),
     dualStack: checkBoolean("dualStack", options.dualStack, false),
     reuseAddress: checkBoolean("reuseAddress", options.reuseAddress, false),
-  };
+  });
 }
 
 /** Checks and completes the options of connect. */
@@ -58,11 +58,10 @@ export function checkConnectOptions<Out, In>(
 ): CheckedOptions<Out, In> & { readonly host: string; readonly port: number } {
   const complete = checkChannelOptions(options);
   if (options.localAddress !== undefined) checkInternetAddress("options.localAddress", options.localAddress);
-  return {
-    ...complete,
+  return extend(complete, {
     host: checkHost("options.host", options.host ?? LOOPBACK),
     port: checkCount("options.port", options.port, 1, 65_535),
-  };
+  });
 }
 
 /** Throws unless this is the address of a multicast group; returns it. */
@@ -90,12 +89,11 @@ function checkChannelOptions<Out, In>(options: UdpSocketOptions<Out, In>): Check
   if (sendBufferSize !== undefined) checkCount("options.sendBufferSize", sendBufferSize, 1, MOST_BUFFER);
   const codec = options.codec ?? (bytes() as unknown as Codec<Out, In>);
   checkMethods("options.codec", codec, ["encode", "decode"]);
-  return {
-    ...options,
+  return extend(options, {
     codec,
     broadcast: checkBoolean("broadcast", options.broadcast, false),
     multicast: checkMulticast(options.multicast),
-  };
+  });
 }
 
 function checkMulticast(multicast: MulticastOptions | undefined): MulticastOptions {

@@ -1,3 +1,4 @@
+import { extend } from "../../core/extend.js";
 import { coreAvailable } from "../../native/binding.js";
 import { parseSocketAddress } from "../socket-address.js";
 import {
@@ -73,10 +74,12 @@ export class UnixSocket {
     options: UnixSocketListenOptions<unknown, unknown> = {},
   ): Promise<UnixSocketListener<unknown>> {
     const address = parseSocketAddress(path);
-    const complete: CheckedOptions<unknown, unknown> & UnixSocketListenOptions<unknown, unknown> = {
-      ...checkChannelOptions(options, "listen", ["stream", "seqpacket"]),
-      type: options.type ?? "stream",
-    };
+    const complete: CheckedOptions<unknown, unknown> & UnixSocketListenOptions<unknown, unknown> = extend(
+      checkChannelOptions(options, "listen", ["stream", "seqpacket"]),
+      {
+        type: options.type ?? "stream",
+      },
+    );
     if (complete.type === "seqpacket") {
       return lacksCore(complete)
         ? await listenSeqpacketWithoutCore(address, complete)
@@ -180,7 +183,7 @@ export class UnixSocket {
   ): Promise<UnixDatagramSocket<unknown>> {
     const address = parseSocketAddress(path);
     const complete = checkChannelOptions(options, "bind", ["dgram"]);
-    return bindDatagram(address, { ...complete, type: "dgram" });
+    return bindDatagram(address, extend(complete, { type: "dgram" as const }));
   }
 
   /** Makes two connected ends that carry Buffers. */

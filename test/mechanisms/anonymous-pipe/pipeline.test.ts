@@ -109,10 +109,11 @@ describe("AnonymousPipe.pipeline()", () => {
     await peer.expectLine("FROM STANDARD INPUT");
   });
 
-  test("takes 1 GiB past this process, which stays under 64 MB of memory", async () => {
-    const { bytes, most } = await takeGigabyte("beside");
+  test("takes 1 GiB past this process, which hardly grows: with the library as it is installed it stays under 64 MB", async () => {
+    const { bytes, most, before } = await takeGigabyte("beside");
     expect(bytes).toBe(2 ** 30);
-    expect(most).toBeLessThan(64 * MEBIBYTE);
+    // Node with the library takes 48 MB; with the modules and source maps of the tests it is 66 before anything has happened.
+    expect(most - before).toBeLessThan(12 * MEBIBYTE);
   });
 
   test("takes 1 GiB through this process, which grows by less than 64 MB", async () => {
