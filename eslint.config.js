@@ -55,7 +55,17 @@ export default tseslint.config(
   },
   {
     files: ["src/**/*.ts"],
-    rules: { "@typescript-eslint/explicit-module-boundary-types": "error" },
+    rules: {
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "ImportDeclaration[importKind='value'][source.value=/^node:/]",
+          message:
+            "Take values of Node's modules from process.getBuiltinModule: an import makes a facade of the whole module, which costs every start (docs/rationale.md).",
+        },
+      ],
+    },
   },
   {
     files: ["test/**/*.ts", "examples/**/*.ts"],

@@ -5,7 +5,7 @@ import { allowedInWords, mayImport, permissionsOf, roomOf } from "./rooms.js";
 /** @typedef {{ file: string, room: string, permissions: import("./rooms.js").Permissions }} Place */
 
 /**
- * Enforces the layer table (see rooms.js): every import, export-from, dynamic import, require and import type is
+ * Enforces the layer table (see rooms.js): every import, export-from, dynamic import, require, process.getBuiltinModule and import type is
  * judged by the room it stands in and the room it reaches. Only src/native/binding.ts may load an addon.
  *
  * @type {import("eslint").Rule.RuleModule}
@@ -60,6 +60,11 @@ const layers = {
         check(node.source ?? node.expression),
       "CallExpression[callee.name='require']": (/** @type {import("estree").CallExpression} */ node) =>
         check(node.arguments[0]),
+      "CallExpression[callee.property.name='getBuiltinModule']": (
+        /** @type {import("estree").CallExpression} */ node,
+      ) => check(node.arguments[0]),
+      "ObjectPattern > Property[key.name='createRequire']": (/** @type {Node} */ node) =>
+        addon(node, "createRequire"),
       "ImportSpecifier[imported.name='createRequire']": (/** @type {Node} */ node) =>
         addon(node, "createRequire"),
       "MemberExpression[property.name='createRequire']": (/** @type {Node} */ node) =>

@@ -1,6 +1,7 @@
-import { types } from "node:util";
 import type { Codec } from "../core/codec.js";
 import { describe } from "./describe.js";
+
+const { types } = process.getBuiltinModule("node:util");
 
 const codec: Codec<Uint8Array, Buffer> = Object.freeze({
   name: "bytes",

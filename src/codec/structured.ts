@@ -1,4 +1,4 @@
-import { Deserializer, serialize } from "node:v8";
+import type v8 from "node:v8";
 import type { Codec } from "../core/codec.js";
 import { describe, reasonOf } from "./describe.js";
 import { findProblem } from "./v8-format.js";
@@ -24,14 +24,25 @@ const viewsByNumber: readonly ((memory: ArrayBuffer) => ArrayBufferView)[] = [
  * Reads what `v8.serialize` wrote. Node's own reader makes views into the memory of the message, whose `buffer` would show
  * (and let the receiver overwrite) the other messages that came in the same memory.
  */
-class StructuredDeserializer extends Deserializer {
-  _readHostObject(): ArrayBufferView {
-    const makeView = viewsByNumber[this.readUint32()];
-    if (makeView === undefined) throw new Error("it has a view of an unknown kind");
-    const memory = new Uint8Array(this.readUint32());
-    memory.set(this.readRawBytes(memory.length));
-    return makeView(memory.buffer);
-  }
+function makeReader({ Deserializer }: typeof v8): typeof v8.Deserializer {
+  return class StructuredDeserializer extends Deserializer {
+    _readHostObject(): ArrayBufferView {
+      const makeView = viewsByNumber[this.readUint32()];
+      if (makeView === undefined) throw new Error("it has a view of an unknown kind");
+      const memory = new Uint8Array(this.readUint32());
+      memory.set(this.readRawBytes(memory.length));
+      return makeView(memory.buffer);
+    }
+  };
+}
+
+// Loaded when they are first needed: node:v8 brings half of Node's streams and files with it, three milliseconds of every start.
+let loaded: { readonly serialize: typeof v8.serialize; readonly Reader: typeof v8.Deserializer } | undefined;
+
+function load(): NonNullable<typeof loaded> {
+  if (loaded !== undefined) return loaded;
+  const module = process.getBuiltinModule("node:v8");
+  return (loaded = { serialize: module.serialize, Reader: makeReader(module) });
 }
 
 const codec: Codec<unknown> = Object.freeze({
@@ -39,7 +50,7 @@ const codec: Codec<unknown> = Object.freeze({
   encode(message: unknown): Buffer {
     let encoded: Buffer;
     try {
-      encoded = serialize(message);
+      encoded = load().serialize(message);
     } catch (error) {
       throw new TypeError(`structured() cannot encode ${describe(message)}: ${reasonOf(error)}`, {
         cause: error,
@@ -55,7 +66,7 @@ const codec: Codec<unknown> = Object.freeze({
     const problem = findProblem(bytes, viewsByNumber.length);
     if (problem !== undefined)
       throw new Error(`structured() cannot decode ${bytes.length} bytes: ${problem}`);
-    const deserializer = new StructuredDeserializer(bytes);
+    const deserializer = new (load().Reader)(bytes);
     deserializer.readHeader();
     return deserializer.readValue() as unknown;
   },

@@ -1,4 +1,4 @@
-import { isUtf8 } from "node:buffer";
+const { isUtf8 } = process.getBuiltinModule("node:buffer");
 
 /** The string in these bytes. Throws for invalid UTF-8, which `toString` would change into replacement characters. */
 export function decodeUtf8(bytes: Buffer, codecName: string): string {

@@ -1,13 +1,12 @@
-import { lookup } from "node:dns/promises";
-import { existsSync, readFileSync } from "node:fs";
-import { isIP, isIPv4, isIPv6 } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { InternetAddress } from "../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
 import { checkCount } from "../core/options.js";
 import { describe } from "../core/wait.js";
 import { AF_INET, AF_INET6, ENDPOINT_BYTES } from "../native/constants.js";
 import type { Endpoint } from "../native/native-core.js";
+import { loadDns, loadNet, loadOs } from "./builtin.js";
+
+const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
 
 /**
  * Where servers listen, sockets are bound and clients connect unless told otherwise: nobody but this machine can come there. A server that the network shall
@@ -39,7 +38,7 @@ export function checkInternetAddress(name: string, value: unknown): InternetAddr
   if (value === null || typeof value !== "object")
     throw new TypeError(`${name} must be { host, port }, received ${describe(value)}`);
   const { host, port } = value as Partial<InternetAddress>;
-  if (typeof host !== "string" || isIP(host) === 0) {
+  if (typeof host !== "string" || loadNet().isIP(host) === 0) {
     throw new TypeError(
       `${name}.host must be an IPv4 or IPv6 address, received ${describe(host)}; look names up once, with node:dns`,
     );
@@ -54,7 +53,7 @@ export function textOf({ host, port }: InternetAddress): string {
 
 /** The family of sockets that an IP address belongs to. */
 export function familyOf(host: string): number {
-  return isIPv6(host) ? AF_INET6 : AF_INET;
+  return loadNet().isIPv6(host) ? AF_INET6 : AF_INET;
 }
 
 /**
@@ -63,9 +62,9 @@ export function familyOf(host: string): number {
  * @throws (by the promise) ChannelError `ERR_NO_PEER` when the name is unknown
  */
 export async function resolveHost(host: string, details: ErrorDetails): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
+  if (loadNet().isIP(host) !== 0) return [host];
   try {
-    const found = await lookup(host, { all: true });
+    const found = await loadDns().lookup(host, { all: true });
     return found.map(({ address }) => address);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -79,7 +78,7 @@ export function toEndpoint({ host, port }: InternetAddress, family: number = fam
   const endpoint = Buffer.alloc(ENDPOINT_BYTES);
   endpoint.writeUInt16BE(port, PORT);
   endpoint[0] = family === AF_INET6 ? 6 : 4;
-  if (!isIPv4(host)) writeAddress6(endpoint, host);
+  if (!loadNet().isIPv4(host)) writeAddress6(endpoint, host);
   else if (family === AF_INET6) {
     MAPPED.copy(endpoint, ADDRESS);
     writeAddress4(endpoint, ADDRESS + MAPPED.length, host);
@@ -109,9 +108,9 @@ export function interfaceIndex(argument: string, value: unknown): number {
       `${argument} must be the name or an address of a network interface, received ${describe(value)}`,
     );
   }
-  const index = indexOfInterface(isIP(value) === 0 ? value : (interfaceWith(value) ?? ""));
+  const index = indexOfInterface(loadNet().isIP(value) === 0 ? value : (interfaceWith(value) ?? ""));
   if (index > 0) return index;
-  const known = Object.keys(networkInterfaces()).join(", ");
+  const known = Object.keys(loadOs().networkInterfaces()).join(", ");
   throw new RangeError(
     `${argument} must be a network interface of this machine (${known}), received ${describe(value)}`,
   );
@@ -125,7 +124,7 @@ function indexOfInterface(name: string): number {
 
 /** The name of the interface that has this address. */
 function interfaceWith(address: string): string | undefined {
-  const interfaces = Object.entries(networkInterfaces());
+  const interfaces = Object.entries(loadOs().networkInterfaces());
   return interfaces.find(([, addresses]) => addresses?.some((each) => each.address === address))?.[0];
 }
 

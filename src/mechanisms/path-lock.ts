@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { NativeCore } from "../native/native-core.js";
 import {
   EAGAIN,
@@ -13,6 +12,8 @@ import {
 } from "../native/constants.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
 import { fromErrno } from "../native/errors.js";
+
+const { readFileSync } = process.getBuiltinModule("node:fs");
 
 /** Each round is lost to another owner that came and went in between, so even a few are improbable. */
 const ROUNDS = 1000;

@@ -1,5 +1,3 @@
-import { chmodSync } from "node:fs";
-import { resolve } from "node:path";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
 import {
@@ -19,6 +17,9 @@ import type { NativeCore } from "../native/native-core.js";
 import { type FileIdentity, identityOf, isSameFile, PathLock } from "./path-lock.js";
 import { readPeerCredentials } from "./peer-credentials.js";
 import type { SocketAddress } from "./socket-address.js";
+
+const { chmodSync } = process.getBuiltinModule("node:fs");
+const paths = process.getBuiltinModule("node:path");
 
 /** The mode of a socket's file unless asked otherwise: only this user (and root) can connect. */
 export const DEFAULT_SOCKET_MODE = 0o600;
@@ -77,7 +78,7 @@ export class SocketBinding {
       bind(core, fd, address, details);
       return new SocketBinding(core, address.path, undefined, undefined);
     }
-    const path = resolve(address.path);
+    const path = paths.resolve(address.path);
     const lock = PathLock.acquire(core, path, details);
     if (typeof lock === "number") throw inUse(address, details, lock);
     try {

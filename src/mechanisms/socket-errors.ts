@@ -1,5 +1,5 @@
-import { constants } from "node:os";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
+import { loadOs } from "./builtin.js";
 
 /** OpenSSL's names for what a peer says of a certificate that it does not take. */
 const ALERTS = /ALERT_(BAD|UNSUPPORTED|NO)?_?(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/;
@@ -10,7 +10,7 @@ const UNTRUSTED =
 /** The negative errno of an error of `node:net` or `node:tls`; 0 when it has none. */
 export function errnoOf(error: NodeJS.ErrnoException): number {
   if (typeof error.errno === "number") return error.errno;
-  const number = (constants.errno as Readonly<Record<string, number>>)[error.code ?? ""];
+  const number = (loadOs().constants.errno as Readonly<Record<string, number>>)[error.code ?? ""];
   return number === undefined ? 0 : -number;
 }
 

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ChannelError, unsupported } from "../core/errors.js";
 import { fromErrno } from "./errors.js";
 import { EEXIST, EPERM } from "./constants.js";
 import type { NativeCore } from "./native-core.js";
+
+const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
+const { createRequire } = process.getBuiltinModule("node:module");
+const paths = process.getBuiltinModule("node:path");
+const { fileURLToPath } = process.getBuiltinModule("node:url");
 
 export * from "./constants.js";
 export { fromErrno, type ErrnoDetails } from "./errors.js";
@@ -50,7 +51,7 @@ function load(): NativeCore {
   if (named === undefined && process.platform !== "linux") {
     throw missing("there is a build for Linux only", undefined, undefined);
   }
-  const path = named !== undefined && named !== "" ? resolve(named) : findPrebuild();
+  const path = named !== undefined && named !== "" ? paths.resolve(named) : findPrebuild();
   if (path === undefined) throw missing("the folder of package sluice was not found", undefined, undefined);
   if (!existsSync(path)) throw missing("there is no such file", path, undefined);
   try {
@@ -65,14 +66,14 @@ function load(): NativeCore {
  * folder of its own, or part of the bundle.
  */
 function findPrebuild(): string | undefined {
-  let folder = dirname(fileURLToPath(import.meta.url));
+  let folder = paths.dirname(fileURLToPath(import.meta.url));
   for (;;) {
-    const manifest = join(folder, "package.json");
+    const manifest = paths.join(folder, "package.json");
     if (existsSync(manifest)) {
       const content = JSON.parse(readFileSync(manifest, "utf8")) as { name?: unknown };
-      if (content.name === "sluice") return join(folder, "prebuilds", `linux-${process.arch}.node`);
+      if (content.name === "sluice") return paths.join(folder, "prebuilds", `linux-${process.arch}.node`);
     }
-    const parent = dirname(folder);
+    const parent = paths.dirname(folder);
     if (parent === folder) return undefined;
     folder = parent;
   }

@@ -1,8 +1,9 @@
-import { getSystemErrorMap } from "node:util";
 import type { Address } from "../core/channel.js";
 import { ChannelError, type ErrorCode } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
 import * as errno from "./constants.js";
+
+const { getSystemErrorMap } = process.getBuiltinModule("node:util");
 
 /** What {@link fromErrno} is told of the operation that failed. */
 export interface ErrnoDetails {

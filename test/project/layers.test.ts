@@ -138,6 +138,12 @@ describe("the layer rule", () => {
     }
   });
 
+  it("judges a module of Node that is taken at run time like an import", () => {
+    const text = 'const fs = process.getBuiltinModule("node:fs");';
+    expect(messages("src/core/a.ts", text)[0]).toMatch(/^core may not import node: modules/);
+    expect(messages("src/mechanisms/a.ts", text)).toEqual([]);
+  });
+
   it("refuses a file of src that lies in no room", () => {
     expect(messages("src/utils/a.ts", "")[0]).toMatch(/^src\/utils\/a\.ts lies in no room/);
     expect(messages("src/helpers.ts", "")[0]).toMatch(/^src\/helpers\.ts lies in no room/);
@@ -146,6 +152,7 @@ describe("the layer rule", () => {
   it("lets only the binding load an addon", () => {
     const ways = [
       'import { createRequire } from "node:module";',
+      'const { createRequire } = process.getBuiltinModule("node:module");',
       'import module from "node:module"; module.createRequire(import.meta.url);',
       "process.dlopen({}, file);",
       'import { dlopen } from "node:process";',

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn, type SpawnOptions, type StdioOptions } from "node:child_process";
-import { constants } from "node:os";
+import type { ChildProcess, SpawnOptions, StdioOptions } from "node:child_process";
 import { checkCount } from "../../core/options.js";
 import { checkWaitOptions, describe, Wait } from "../../core/wait.js";
 import { fromErrno } from "../../native/binding.js";
+import { loadChildProcess, loadOs } from "../builtin.js";
 import { closeAll } from "./pipes.js";
 import type { ChildProcessOptions, ExitStatus } from "./types.js";
 
@@ -18,7 +18,7 @@ export function checkChildOptions(options: ChildProcessOptions): void {
   const { uid, gid, killSignal, env, signal } = options;
   if (uid !== undefined) checkCount("options.uid", uid, 0, 2 ** 32 - 2);
   if (gid !== undefined) checkCount("options.gid", gid, 0, 2 ** 32 - 2);
-  if (killSignal !== undefined && !Object.hasOwn(constants.signals, killSignal)) {
+  if (killSignal !== undefined && !Object.hasOwn(loadOs().constants.signals, killSignal)) {
     throw new TypeError(
       `options.killSignal must be the name of a signal, such as "SIGTERM", received ${describe(killSignal)}`,
     );
@@ -63,7 +63,7 @@ export function startChild(
 ): StartedChild {
   let child: ChildProcess;
   try {
-    child = spawn(command, args, { ...options, stdio });
+    child = loadChildProcess().spawn(command, args, { ...options, stdio });
   } catch (error) {
     closeAll(given);
     throw explained(command, options, error);

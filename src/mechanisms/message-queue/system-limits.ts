@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+const { readFileSync } = process.getBuiltinModule("node:fs");
 
 /** The limits of the system that concern queues, as sysctl(8) calls them. */
 export type SystemLimit =

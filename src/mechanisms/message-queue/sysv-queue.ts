@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { checkCount } from "../../core/options.js";
 import { describe } from "../../core/wait.js";
 import {
@@ -18,6 +17,8 @@ import {
 import type { Plan } from "./options.js";
 import { checkOwner, checkSize, type Place, queueFailed, queueRefused } from "./queue-errors.js";
 import { describeLimit, systemLimit } from "./system-limits.js";
+
+const { statSync } = process.getBuiltinModule("node:fs");
 
 const ATTEMPTS = 100;
 /** Where /proc does not tell kernel.msgmax. */

@@ -1,5 +1,6 @@
-import { constants } from "node:os";
 import { coreAvailable, loadCore } from "../../native/binding.js";
+
+const { constants } = process.getBuiltinModule("node:os");
 
 /** The standard signals of Linux, signal(7). */
 export type StandardSignal =

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import type { NativeCore } from "../../native/binding.js";
+
+const { readdirSync, readFileSync } = process.getBuiltinModule("node:fs");
 
 /** Real-time signals begin here for the kernel, whatever the C library keeps for itself. */
 const FIRST_REALTIME = 32;

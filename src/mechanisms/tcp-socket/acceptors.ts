@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { InternetAddress } from "../../core/channel.js";
 import type { ErrorDetails } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
@@ -16,6 +16,7 @@ import {
 } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
 import { AcceptLoop } from "../accept-loop.js";
+import { loadNet } from "../builtin.js";
 import { familyOf, fromEndpoint, textOf, toEndpoint } from "../internet-address.js";
 import { errnoOf } from "../socket-errors.js";
 import type { ConnectionSettings } from "./options.js";
@@ -131,7 +132,7 @@ export async function listenByNode(
   options: ListenSettings & ConnectionSettings,
 ): Promise<Acceptor> {
   const { noDelay, keepAlive, keepAliveInitialDelay, port, backlog, dualStack } = options;
-  const server = createServer({
+  const server = loadNet().createServer({
     allowHalfOpen: true,
     pauseOnConnect: true,
     noDelay,

@@ -1,4 +1,4 @@
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ByteStream } from "../../core/byte-stream.js";
 import type { InternetAddress } from "../../core/channel.js";
@@ -13,6 +13,7 @@ import {
   TCP_KEEPINTVL,
   TCP_NODELAY,
 } from "../../native/constants.js";
+import { loadNet } from "../builtin.js";
 import { type ConnectionDetails, ConnectionStream } from "../connection-stream.js";
 import { fromEndpoint, textOf } from "../internet-address.js";
 import { SocketStream } from "../socket-stream.js";
@@ -128,7 +129,7 @@ export function addressesOf(
 /** Gives a connection of the native core to `node:net`, which TLS runs on. */
 export function toSocket(fd: number): Socket {
   loadCore().disown(fd);
-  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  return new (loadNet().Socket)({ fd, readable: true, writable: true, allowHalfOpen: true });
 }
 
 function detailsOf(remote: InternetAddress, options: CheckedOptions<never, unknown>): ConnectionDetails;

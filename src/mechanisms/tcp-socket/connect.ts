@@ -1,11 +1,12 @@
-import { isIP, Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { InternetAddress, WaitOptions } from "../../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { coreAvailable } from "../../native/binding.js";
 import { Bounds } from "../bounds.js";
+import { loadNet, loadTls } from "../builtin.js";
 import { resolveHost, textOf } from "../internet-address.js";
 import { errnoOf, tlsFailure } from "../socket-errors.js";
 import { applySettings, type Arrival, arrivalOfDescriptor, arrivalOfSocket, toSocket } from "./arrival.js";
@@ -74,7 +75,7 @@ async function arrive<Out, In>(
 
 function contextOf(tls: NonNullable<CheckedConnectOptions<never, never>["tls"]>) {
   try {
-    return tls.secureContext ?? createSecureContext(tls);
+    return tls.secureContext ?? loadTls().createSecureContext(tls);
   } catch (cause) {
     throw refusedOptions(cause);
   }
@@ -88,8 +89,8 @@ async function shakeHands(
   bounds: Bounds,
 ): Promise<TLSSocket> {
   // The name that the certificate must have. An address is no name to ask for by SNI, but the certificate may be for it.
-  const servername = tls.servername ?? (isIP(host) === 0 ? host : "");
-  const socket = connectTls(extend(tls, { socket: raw, host, servername }));
+  const servername = tls.servername ?? (loadNet().isIP(host) === 0 ? host : "");
+  const socket = loadTls().connect(extend(tls, { socket: raw, host, servername }));
   try {
     await bounds.during(
       new Promise<void>((resolve, reject) => {
@@ -113,7 +114,7 @@ async function connectByNode<Out, In>(
   bounds: Bounds,
 ): Promise<Socket> {
   const { host, port, localAddress, noDelay, keepAlive, keepAliveInitialDelay } = options;
-  const socket = new Socket({ allowHalfOpen: true });
+  const socket = new (loadNet().Socket)({ allowHalfOpen: true });
   try {
     await bounds.during(
       new Promise<void>((resolve, reject) => {

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
-import { createServer, type Server, type TlsOptions, type TLSSocket } from "node:tls";
+import type { Server, TlsOptions, TLSSocket } from "node:tls";
 import type { InternetAddress } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
+import { loadTls } from "../builtin.js";
 import { textOf } from "../internet-address.js";
 import { tlsFailure } from "../socket-errors.js";
 import { addressesOf } from "./arrival.js";
@@ -87,7 +88,7 @@ export class TlsReception {
 
 function serverOf(options: TlsOptions): Server {
   try {
-    return createServer(options);
+    return loadTls().createServer(options);
   } catch (cause) {
     throw refusedOptions(cause);
   }

@@ -1,9 +1,10 @@
-import { createSocket, type Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { InternetAddress, SendOptions } from "../../core/channel.js";
 import { laneOf } from "../../core/outgoing.js";
 import type { PacketSink } from "../../core/packet-port.js";
 import { copyOf } from "../../core/view.js";
 import { AF_INET6, ECONNREFUSED } from "../../native/constants.js";
+import { loadDgram } from "../builtin.js";
 import { familyOf, LOOPBACK, textOf } from "../internet-address.js";
 import { errnoOf } from "../socket-errors.js";
 import { checkDestination } from "./destination.js";
@@ -21,7 +22,7 @@ export async function openByNode(plan: SocketPlan, options: SocketSettings): Pro
   const place = textOf(remote ?? local ?? { host: LOOPBACK, port: 0 });
   const family = familyOf((remote ?? local)?.host ?? LOOPBACK);
   const { receiveBufferSize, sendBufferSize } = options;
-  const socket = createSocket({
+  const socket = loadDgram().createSocket({
     type: family === AF_INET6 ? "udp6" : "udp4",
     reuseAddr: reuseAddress,
     ipv6Only: family === AF_INET6 && !dualStack,

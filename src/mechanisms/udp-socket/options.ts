@@ -1,10 +1,10 @@
-import { isIPv6 } from "node:net";
-import { extend } from "../../core/extend.js";
 import { bytes } from "../../codec/index.js";
 import type { InternetAddress } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
+import { extend } from "../../core/extend.js";
 import { checkCount, checkMethods, checkOptions, resolveQueueLimits } from "../../core/options.js";
 import { describe } from "../../core/wait.js";
+import { loadNet } from "../builtin.js";
 import { checkHost, checkInternetAddress, checkPort, LOOPBACK } from "../internet-address.js";
 import type { MulticastOptions, UdpBindOptions, UdpConnectOptions, UdpSocketOptions } from "./types.js";
 
@@ -68,7 +68,7 @@ export function checkConnectOptions<Out, In>(
 export function checkGroup(group: unknown): string {
   const isGroup =
     typeof group === "string" &&
-    (isIPv6(group) ? /^ff/i.test(group) : /^(22[4-9]|23[0-9])(\.[0-9]{1,3}){3}$/.test(group));
+    (loadNet().isIPv6(group) ? /^ff/i.test(group) : /^(22[4-9]|23[0-9])(\.[0-9]{1,3}){3}$/.test(group));
   if (isGroup) return group;
   throw new TypeError(
     `group must be a multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8), received ${describe(group)}`,

@@ -1,6 +1,4 @@
-import { linkSync, lstatSync, unlinkSync } from "node:fs";
 import type { Socket } from "node:net";
-import { resolve } from "node:path";
 import { ChannelError, type ErrorDetails, unsupported } from "../../core/errors.js";
 import { ECONNREFUSED, EEXIST, ENOENT, EPROTOTYPE, MAX_PATH_NAME } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
@@ -8,6 +6,9 @@ import type { Allow } from "../authorise.js";
 import { isWorker, loadNet, randomName } from "../builtin.js";
 import type { SocketAddress } from "../socket-address.js";
 import { DEFAULT_SOCKET_MODE } from "../socket-binding.js";
+
+const { linkSync, lstatSync, unlinkSync } = process.getBuiltinModule("node:fs");
+const paths = process.getBuiltinModule("node:path");
 
 /**
  * A path that was claimed for a listening socket without the native core. There is no lock then: what answers at the path is left alone, a socket that
@@ -26,7 +27,7 @@ export class PathWithoutCore {
   #identity: { readonly dev: number; readonly ino: number } | undefined;
 
   private constructor(address: SocketAddress, mode: number, details: ErrorDetails) {
-    this.#path = resolve(address.path);
+    this.#path = paths.resolve(address.path);
     this.temporary = `${this.#path}.${randomName(3)}`;
     this.#address = address;
     this.#details = details;

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { describe } from "../../../core/wait.js";
 import { checkList, checkNumber, checkText } from "./check-value.js";
 import { type Field, sizeOf } from "./field.js";

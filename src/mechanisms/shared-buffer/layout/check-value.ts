@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { describe } from "../../../core/wait.js";
 import type { Field } from "./field.js";
 import type { NumericType } from "./field-types.js";

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { checkCount, checkOptions } from "../../../core/options.js";
 import { describe } from "../../../core/wait.js";
 import { type Arrays, arraysOver, valuesMaker } from "./accessors.js";

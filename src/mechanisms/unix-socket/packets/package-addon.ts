@@ -1,8 +1,9 @@
-// eslint-disable-next-line local/layers -- no addon of ours: a CommonJS package that is optional and must load late, in calls that are synchronous
-import { createRequire } from "node:module";
 import { unsupported } from "../../../core/errors.js";
 import type { Mechanism } from "../../../core/traits.js";
 import { isWorker } from "../../builtin.js";
+
+// eslint-disable-next-line local/layers -- no addon of ours: a CommonJS package that is optional and must load late, in calls that are synchronous
+const { createRequire } = process.getBuiltinModule("node:module");
 
 /** The raw socket of node-unix-socket 0.2.7 (its js/addon.d.ts), as far as it is used here. Its public classes abort the process in places. */
 export interface PackageSocket {

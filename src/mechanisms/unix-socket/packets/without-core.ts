@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { ChannelError, unsupported } from "../../../core/errors.js";
 import { checkCount } from "../../../core/options.js";
 import { EAGAIN } from "../../../native/constants.js";
@@ -7,6 +6,8 @@ import { createSocket } from "./package-addon.js";
 import { refuseEmpty } from "./package-engine.js";
 import { PackagePort } from "./package-port.js";
 import { packetTraits } from "./traits.js";
+
+const { readFileSync } = process.getBuiltinModule("node:fs");
 
 /** What the kernel keeps of a send buffer for itself. */
 const OVERHEAD = 32;
