@@ -14,6 +14,7 @@ import { Incoming, type IncomingHooks } from "./incoming.js";
 import {
   type ChannelOptions,
   checkCount,
+  checkHandles,
   checkMethods,
   checkOptions,
   type ResolvedQueueLimits,
@@ -36,6 +37,8 @@ export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
   readonly address?: string | undefined;
   /** What is known of every message's sender on this connection. */
   readonly connection?: PacketDetails | undefined;
+  /** How many descriptors may travel with a message. None by default. */
+  readonly maxHandles?: number | undefined;
   /** Makes the receiving half, where a mechanism has one of its own. */
   readonly makeIncoming?: MakeIncoming<In> | undefined;
 }
@@ -53,6 +56,13 @@ export type MakeIncoming<In> = (
 ) => Incoming<In, AnyChannel>;
 
 const CAPABILITIES: readonly Capability[] = ["to", "priority", "type", "handles"];
+const UNSUPPORTED_OPTION: Readonly<Record<Capability, string>> = {
+  to: "this mechanism has no options.to",
+  priority: "this mechanism has no options.priority",
+  type: "this mechanism has no options.type",
+  handles:
+    "no descriptors can travel here; on a Unix socket (stream or seqpacket) open both ends with options.maxHandles",
+};
 const WRONG_DIRECTION = {
   send: "this channel only sends",
   receive: "this channel only receives",
@@ -75,6 +85,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   readonly #halfOpen: boolean;
   readonly #connection: PacketDetails | undefined;
   readonly #maxMessageSize: number;
+  readonly #maxHandles: number;
   #state: "open" | "closing" | "closed" = "open";
   #resolveClosed!: () => void;
   #closing: Promise<void> | undefined;
@@ -134,6 +145,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
         ? traits
         : extend(traits, { maxMessageSize: this.#maxMessageSize }),
     );
+    this.#maxHandles = options.maxHandles ?? 0;
     this.#codec = codec;
     this.#address = options.address;
     this.#capabilities = capabilities;
@@ -353,9 +365,10 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     checkWaitOptions(options);
     for (const name of CAPABILITIES) {
       if (options[name] !== undefined && !this.#capabilities.includes(name)) {
-        throw this.error("ERR_UNSUPPORTED", operation, `this mechanism has no options.${name}`);
+        throw this.error("ERR_UNSUPPORTED", operation, UNSUPPORTED_OPTION[name]);
       }
     }
+    if (options.handles !== undefined) checkHandles(options.handles, this.#maxHandles, operation);
   }
 
   #encode(message: Out, operation: string): Uint8Array {

@@ -1,3 +1,4 @@
+import type { FileHandle } from "./channel.js";
 import type { ChannelError } from "./errors.js";
 
 /**
@@ -12,6 +13,12 @@ export interface ByteStream {
    * calls `sink.wrote()` once it has. No second write before that. Never throws for what the system says: that goes to `sink.fail`.
    */
   write(chunks: readonly Uint8Array[]): boolean;
+  /**
+   * Gives the kernel these bytes, a whole message, with descriptors. Only called while nothing that was given to `write` is on its way. `"none"`: it has
+   * no room for it now, and the stream calls `sink.wrote()` when it may have; `"part"`: it has the descriptors and some of the bytes, and the rest goes as after a
+   * `write` that was `false`. Throws a {@link ChannelError} for what fails this message alone. Absent: no descriptors can travel.
+   */
+  writeWith?(bytes: Uint8Array, handles: readonly number[]): "none" | "part" | "all";
   /** Reads on: asks `sink.buffer()` for memory, fills it, tells `sink.read(count)`. */
   resume(): void;
   /** Stops reading, so that the peer feels it. */
@@ -26,8 +33,11 @@ export interface ByteStream {
 export interface ByteSink {
   /** Where the next bytes shall be read to; never empty. */
   buffer(): Uint8Array;
-  /** This many bytes were read into the memory that `buffer` gave last. `false`: stop reading. */
-  read(count: number): boolean;
+  /**
+   * This many bytes were read into the memory that `buffer` gave last, and with the last of them these descriptors, which belong to the sink from now on; `"lost"`: there
+   * were some, which could not be taken. `false`: stop reading.
+   */
+  read(count: number, handles?: readonly FileHandle[] | "lost"): boolean;
   /** The bytes given to `write` are with the kernel. */
   wrote(): void;
   /** The peer has ended its direction in an orderly way. `gone`: it can receive nothing any more either. */

@@ -24,9 +24,20 @@ export class FrameReader {
   #shared = false;
   // What the frame at `start` takes, as far as is known.
   #needed = 0;
+  #filled = 0;
 
   constructor(decoder: FrameDecoder) {
     this.#decoder = decoder;
+  }
+
+  /** Bytes that were read so far, from the beginning of the stream. */
+  get position(): number {
+    return this.#filled;
+  }
+
+  /** Where the message that was cut last ends, counted so too. */
+  get cutPosition(): number {
+    return this.#filled - (this.#end - this.#start);
   }
 
   /** Where the next bytes shall be read to. */
@@ -49,6 +60,7 @@ export class FrameReader {
   /** This many bytes were read into what `buffer` gave last. */
   filled(count: number): void {
     this.#end += count;
+    this.#filled += count;
   }
 
   /** The next whole message; `undefined` when more bytes are needed. Throws what the decoder throws. */

@@ -1,3 +1,4 @@
+import { closeAll } from "./arriving-handles.js";
 import { Deque } from "./deque.js";
 import type { ResolvedQueueLimits } from "./options.js";
 import type { PacketDetails } from "./packet-port.js";
@@ -8,6 +9,8 @@ export interface ArrivalDetails extends PacketDetails {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
+/** Descriptors that wait with their messages, after which no more is read: a process may have few, and whoever sends them must not use them up. */
+const MOST_HANDLES = 64;
 
 /** Messages that have come and wait to be received, within limits of bytes and messages. */
 export class IncomingQueue {
@@ -16,6 +19,7 @@ export class IncomingQueue {
   // Most mechanisms know nothing beside the bytes: this queue exists only where one does.
   #details: Deque<ArrivalDetails | undefined> | undefined;
   #bytes = 0;
+  #handles = 0;
   #firstError: { readonly error: unknown } | undefined;
   /** What was known of the message that `shift` gave last. */
   lastDetails: ArrivalDetails | undefined;
@@ -30,11 +34,19 @@ export class IncomingQueue {
 
   /** Whether one more message may come. */
   hasRoom(): boolean {
-    return this.#payloads.length < this.#limits.messages && this.#bytes < this.#limits.bytes;
+    return (
+      this.#payloads.length < this.#limits.messages &&
+      this.#bytes < this.#limits.bytes &&
+      this.#handles < MOST_HANDLES
+    );
   }
 
   isHalfEmpty(): boolean {
-    return this.#payloads.length * 2 <= this.#limits.messages && this.#bytes * 2 <= this.#limits.bytes;
+    return (
+      this.#payloads.length * 2 <= this.#limits.messages &&
+      this.#bytes * 2 <= this.#limits.bytes &&
+      this.#handles * 2 <= MOST_HANDLES
+    );
   }
 
   push(payload: Buffer, details?: ArrivalDetails): void {
@@ -59,6 +71,7 @@ export class IncomingQueue {
     if (payload === undefined) throw new Error("the queue of incoming messages is empty");
     this.#bytes -= payload.length;
     this.lastDetails = this.#details?.shift();
+    if (this.lastDetails?.handles !== undefined) this.#handles -= this.lastDetails.handles.length;
     return payload;
   }
 
@@ -78,7 +91,7 @@ export class IncomingQueue {
     this.#details = undefined;
     this.#firstError = undefined;
     this.#payloads.clear();
-    this.#bytes = 0;
+    this.#bytes = this.#handles = 0;
   }
 
   #pushDetails(details: ArrivalDetails | undefined): void {
@@ -87,10 +100,11 @@ export class IncomingQueue {
       for (let index = 0; index < this.#payloads.length; index++) this.#details.push(undefined);
     }
     this.#details.push(details);
+    if (details?.handles !== undefined) this.#handles += details.handles.length;
   }
 }
 
 /** Closes the descriptors that came with a message. */
 export function closeHandles(details: ArrivalDetails | undefined): void {
-  if (details?.handles !== undefined) for (const handle of details.handles) handle.close();
+  if (details?.handles !== undefined) closeAll(details.handles);
 }

@@ -89,3 +89,17 @@ export function checkMethods(name: string, value: object, methods: readonly stri
   if (missing !== undefined)
     throw new TypeError(`${name} must have a method ${missing}, received ${describe(value)}`);
 }
+
+/** Throws unless these are descriptors that may travel with one message. */
+export function checkHandles(handles: unknown, most: number, operation: string): void {
+  if (!Array.isArray(handles))
+    throw new TypeError(`options.handles must be an array of descriptors, received ${describe(handles)}`);
+  if (operation === "sendMany" && handles.length > 0)
+    throw new TypeError("options.handles go with one message; use send, received them with sendMany");
+  if (handles.length > most) {
+    throw new RangeError(
+      `options.handles must be at most ${most} descriptors (options.maxHandles), received ${handles.length}`,
+    );
+  }
+  for (const handle of handles as number[]) checkCount("each of options.handles", handle, 0, 2 ** 31 - 1);
+}

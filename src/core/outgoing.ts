@@ -320,6 +320,6 @@ function concernsPacket(options: SendOptions): boolean {
     options.to !== undefined ||
     options.priority !== undefined ||
     options.type !== undefined ||
-    options.handles !== undefined
+    (options.handles !== undefined && options.handles.length > 0)
   );
 }

@@ -2,6 +2,7 @@ import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
 import type { SendOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import type { ChannelError } from "./errors.js";
+import { closeHandles } from "./incoming-queue.js";
 import { type ResolvedQueueLimits, resolveQueueLimits } from "./options.js";
 import type { Outlet, Place } from "./outlet.js";
 import type { PacketDetails, PacketPort, PacketSink } from "./packet-port.js";
@@ -55,6 +56,8 @@ class PacketOutlet implements Outlet {
   }
 
   placeWith(payload: Uint8Array, options: SendOptions): boolean {
+    // What has no destination of its own must not overtake what waits.
+    if (options.to === undefined && this.#queue.length > 0) return false;
     if (this.#port.sendWith?.(payload, options) !== true) return false;
     this.accepted++;
     this.left++;
@@ -186,10 +189,11 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
 
   #packet(bytes: Buffer, details: PacketDetails | undefined): boolean {
     if (this.discardsIncoming) {
-      if (details?.handles !== undefined) for (const handle of details.handles) handle.close();
+      closeHandles(details);
       return true;
     }
     if (bytes.length > this.traits.maxMessageSize) {
+      closeHandles(details);
       const text = `a message of ${bytes.length} bytes came, the limit is ${this.traits.maxMessageSize} (traits.maxMessageSize)`;
       this.incoming.pushError(this.error("ERR_MESSAGE_TOO_LARGE", "receive", text));
     } else this.incoming.push(bytes, details);

@@ -1,5 +1,7 @@
+import { ArrivingHandles, closeAll } from "./arriving-handles.js";
 import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
 import type { ByteSink, ByteStream } from "./byte-stream.js";
+import type { FileHandle } from "./channel.js";
 import { FrameError, type Framing } from "./codec.js";
 import type { ChannelError } from "./errors.js";
 import { extend } from "./extend.js";
@@ -14,12 +16,16 @@ export interface StreamChannelOptions<Out, In> extends BaseChannelOptions<Out, I
   readonly atomicSize?: number | undefined;
 }
 
+const HANDLES = ["handles"] as const;
+
 /** A channel over a {@link ByteStream}. */
 export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   readonly #stream: ByteStream;
   readonly #framing: Framing;
   readonly #outlet: StreamOutlet;
   readonly #reader: FrameReader;
+  readonly #arriving: ArrivingHandles | undefined;
+  readonly #maxHandles: number;
   // The peer has ended, but frames that are complete still wait for room in the queue.
   #endPending = false;
   #peerGone = false;
@@ -44,7 +50,10 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
     const { boundaries } = framing;
     const traits =
       boundaries === options.traits.boundaries ? options.traits : extend(options.traits, { boundaries });
-    super(extend(options, { maxMessageSize, traits }), outlet);
+    const maxHandles = options.maxHandles ?? 0;
+    super(extend(options, { maxMessageSize, traits }), outlet, maxHandles > 0 ? HANDLES : undefined);
+    this.#maxHandles = maxHandles;
+    this.#arriving = maxHandles > 0 ? new ArrivingHandles() : undefined;
     this.#stream = stream;
     this.#framing = framing;
     this.#outlet = outlet;
@@ -63,6 +72,7 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   }
 
   protected override release(graceful: boolean): void {
+    this.#arriving?.clear();
     this.#stream.close(graceful);
   }
 
@@ -82,8 +92,8 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
       return this.#channel.#reader.buffer();
     }
 
-    read(count: number): boolean {
-      return this.#channel.#read(count);
+    read(count: number, handles?: readonly FileHandle[] | "lost"): boolean {
+      return this.#channel.#read(count, handles);
     }
 
     wrote(): void {
@@ -107,8 +117,9 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
     }
   };
 
-  #read(count: number): boolean {
+  #read(count: number, handles: readonly FileHandle[] | "lost" | undefined): boolean {
     this.#reader.filled(count);
+    if (handles !== undefined) this.#arriving?.add(this.#reader.position, handles);
     this.#outlet.turned();
     const goOn = this.#cutMessages();
     this.incoming.arrived();
@@ -120,6 +131,7 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   #cutMessages(): boolean {
     if (this.discardsIncoming) {
       this.#reader.clear();
+      this.#arriving?.clear();
       return true;
     }
     try {
@@ -127,7 +139,12 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
         if (!this.incoming.hasRoom()) return false;
         const message = this.#reader.next();
         if (message === undefined) break;
-        this.incoming.push(message);
+        if (this.#arriving === undefined) this.incoming.push(message);
+        else this.#pushWithHandles(message, this.#arriving);
+      }
+      if (this.#arriving !== undefined && this.#arriving.size > this.#maxHandles) {
+        this.broken(this.#tooManyHandles("the stream cannot be read on"));
+        return false;
       }
       if (this.#endPending) this.#finish();
       return true;
@@ -139,8 +156,27 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
 
   #finish(): void {
     const last = this.#reader.finish();
-    if (last !== undefined) this.incoming.push(last);
+    if (last !== undefined) {
+      if (this.#arriving === undefined) this.incoming.push(last);
+      else this.#pushWithHandles(last, this.#arriving);
+    }
     this.ended(this.#peerGone);
+  }
+
+  #pushWithHandles(message: Buffer, arriving: ArrivingHandles): void {
+    const handles = arriving.claim(this.#reader.cutPosition);
+    if (handles === undefined) this.incoming.push(message);
+    else if (handles !== "lost" && handles.length <= this.#maxHandles)
+      this.incoming.push(message, { handles });
+    else {
+      if (handles !== "lost") closeAll(handles);
+      this.incoming.pushError(this.#tooManyHandles("it was dropped, and they are closed"));
+    }
+  }
+
+  #tooManyHandles(outcome: string): ChannelError {
+    const text = `a message came with more descriptors than may come (${this.#maxHandles}, by options.maxHandles) or than this process can open; ${outcome}`;
+    return this.error("ERR_MESSAGE_TOO_LARGE", "receive", text);
   }
 
   #frameError(error: unknown): ChannelError {

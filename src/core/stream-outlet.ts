@@ -47,6 +47,8 @@ export class StreamOutlet implements Outlet {
   #isFirst = false;
   // How many of the messages that have left `onLeft` knows of.
   #toldLeft = 0;
+  // A message with descriptors waits for its turn, or for the kernel to have room.
+  #awaited = false;
   // The number of the last message that is in the queue by reference.
   #lastReference = 0;
 
@@ -129,9 +131,27 @@ export class StreamOutlet implements Outlet {
     return next - start;
   }
 
-  placeWith(_payload: Uint8Array, _options: SendOptions): boolean {
-    // A stream has no capabilities, so no option reaches this.
-    return false;
+  /** Descriptors go with the first byte of their message. It is never in the queue: who sends it waits until the kernel has the descriptors, and may then close them. */
+  placeWith(payload: Uint8Array, { handles = [] }: SendOptions): boolean {
+    this.#drain();
+    if (this.accepted > this.left) {
+      this.#awaited = true;
+      this.#tell();
+      return false;
+    }
+    const frame = Buffer.allocUnsafe(payload.length + this.#framing.overhead);
+    const start = this.#framing.writeHeader(frame, 0, payload.length);
+    frame.set(payload, start);
+    const bytes = frame.subarray(0, this.#framing.writeTrailer(frame, start + payload.length));
+    const taken = this.#stream.writeWith?.(bytes, handles) ?? "none";
+    this.#awaited = taken === "none";
+    if (taken === "none") return false;
+    this.accepted++;
+    this.#bytes += bytes.length;
+    this.#writing = [{ bytes, messages: 1, slab: undefined }];
+    if (taken === "all") this.#finishWrite();
+    this.#tell();
+    return true;
   }
 
   /** The stream says that what it was given is with the kernel. */
@@ -223,8 +243,9 @@ export class StreamOutlet implements Outlet {
   };
 
   #tell(): void {
-    if (this.left === this.#toldLeft) return;
+    if (this.left === this.#toldLeft && !this.#awaited) return;
     this.#toldLeft = this.left;
+    if (this.accepted === this.left) this.#awaited = false;
     this.#onLeft();
   }
 }

@@ -1,12 +1,16 @@
 import type { ByteSink, ByteStream } from "../core/byte-stream.js";
+import { ChannelError } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
 import { loadCore, Poll } from "../native/binding.js";
 import {
   EAGAIN,
   EBADF,
+  ECONNRESET,
   EHOSTUNREACH,
   ENETDOWN,
   ENETUNREACH,
+  ENOTCONN,
+  EPIPE,
   ETIMEDOUT,
   READABLE,
   SHUT_RDWR,
@@ -15,6 +19,7 @@ import {
 } from "../native/constants.js";
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
+import { HandleReader } from "./handle-reader.js";
 
 /** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
@@ -22,6 +27,7 @@ const BYTES_A_TURN = 1024 * 1024;
 /** How long a close in order waits for the peer to have what was written, and how often it looks: no event tells of an acknowledgement. */
 const LINGER_MS = 1000;
 const LOOK_AGAIN_MS = 20;
+const OVER: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ENOTCONN]);
 const SILENT: ReadonlySet<number> = new Set([-ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN]);
 
 /** What errors say of the connection, and what is peculiar to its protocol. */
@@ -35,6 +41,8 @@ export interface ConnectionDetails {
   readonly endsAltogether?: boolean | undefined;
   /** Closing in order waits, for a second at most, until the peer has what was written: see `#linger`. */
   readonly lingers?: boolean | undefined;
+  /** How many descriptors may come with a message. None by default: then what comes is closed by the kernel. */
+  readonly maxHandles?: number | undefined;
 }
 
 /**
@@ -57,6 +65,9 @@ export class ConnectionStream implements ByteStream {
   #watched = 0;
   // Written in part; the rest is ours to write.
   #pending: readonly Uint8Array[] | undefined;
+  // A message with descriptors found no room.
+  #awaitsRoom = false;
+  readonly #handles: HandleReader | undefined;
 
   /**
    * @param fd - a connected, non-blocking stream socket; it belongs to the stream when the constructor has returned
@@ -65,6 +76,10 @@ export class ConnectionStream implements ByteStream {
   constructor(fd: number, details: ConnectionDetails) {
     this.#fd = fd;
     this.#details = details;
+    this.#handles =
+      details.maxHandles === undefined || details.maxHandles === 0
+        ? undefined
+        : new HandleReader(details.maxHandles);
     this.#poll = new Poll(fd, (status, events) => {
       this.#ready(status, events);
     });
@@ -78,6 +93,33 @@ export class ConnectionStream implements ByteStream {
     if (this.#closed) return false;
     this.#pending = chunks;
     return this.#push();
+  }
+
+  writeWith(bytes: Uint8Array, handles: readonly number[]): "none" | "part" | "all" {
+    if (this.#closed) return "none";
+    if (bytes.length === 0) {
+      const { mechanism, address } = this.#details;
+      const text = `Cannot send on ${mechanism}: descriptors travel with at least one byte, and this message has none in its framing`;
+      throw new ChannelError("ERR_INVALID_MESSAGE", text, { operation: "send", mechanism, address });
+    }
+    const count = this.#core.sendHandles(this.#fd, bytes, Int32Array.from(handles));
+    if (count === -EAGAIN) {
+      this.#awaitsRoom = true;
+      this.#watch();
+      return "none";
+    }
+    if (OVER.has(count)) {
+      if (this.#reading) this.#read();
+      this.#fail(count, "send", "sendmsg");
+      return "none";
+    }
+    if (count < 0) {
+      const hint = "each of options.handles must be open here, and must not be too deep in other sockets";
+      throw this.#error(count, "send", "sendmsg", hint);
+    }
+    this.#pending = rest([bytes], count);
+    this.#watch();
+    return this.#pending === undefined ? "all" : "part";
   }
 
   resume(): void {
@@ -156,7 +198,8 @@ export class ConnectionStream implements ByteStream {
 
   #watch(): void {
     if (this.#closed) return;
-    const events = (this.#reading ? READABLE : 0) | (this.#pending === undefined ? 0 : WRITABLE);
+    const writes = this.#pending !== undefined || this.#awaitsRoom;
+    const events = (this.#reading ? READABLE : 0) | (writes ? WRITABLE : 0);
     if (events === this.#watched) return;
     this.#watched = events;
     this.#poll.set(events);
@@ -177,6 +220,11 @@ export class ConnectionStream implements ByteStream {
         return;
       }
     }
+    if (this.#awaitsRoom && (status < 0 || (events & WRITABLE) !== 0)) {
+      this.#awaitsRoom = false;
+      this.#sink?.wrote();
+      if (this.#closed) return;
+    }
     if (this.#pending !== undefined && (status < 0 || (events & WRITABLE) !== 0)) {
       if (this.#push()) this.#sink?.wrote();
       if (this.#closed) return;
@@ -191,13 +239,16 @@ export class ConnectionStream implements ByteStream {
     if (sink === undefined) return;
     for (let left = BYTES_A_TURN; left > 0 && this.#reading;) {
       const target = sink.buffer();
-      const count = this.#core.read(this.#fd, target, 0, target.length);
+      const count =
+        this.#handles === undefined
+          ? this.#core.read(this.#fd, target, 0, target.length)
+          : this.#handles.read(this.#fd, target);
       if (count > 0) {
-        const goOn = sink.read(count);
+        const goOn = sink.read(count, this.#handles?.take());
         if (this.#closed) return;
         if (!goOn) this.#reading = false;
-        // A short read has emptied the socket; asking again would only cost a system call.
-        if (count < target.length) return;
+        // A short read has emptied the socket; asking again would only cost a system call. With descriptors it ends where some came.
+        if (count < target.length && this.#handles === undefined) return;
         left -= count;
       } else if (count === 0) {
         this.#ended = true;
@@ -233,19 +284,22 @@ export class ConnectionStream implements ByteStream {
 
   #fail(result: number, operation: "send" | "receive", syscall: string): void {
     if (this.#closed) return;
+    const hint = "the peer is gone, or has closed it without reading everything";
+    this.#sink?.fail(this.#error(result, operation, syscall, hint));
+  }
+
+  #error(result: number, operation: "send" | "receive", syscall: string, hint: string): ChannelError {
     const { mechanism, address } = this.#details;
     const where = address === undefined ? "" : ` ${JSON.stringify(address)}`;
-    this.#sink?.fail(
-      fromErrno(result, {
-        operation,
-        mechanism,
-        address,
-        syscall,
-        code: codeOfBroken(result),
-        action: `${operation} on ${mechanism}${where}`,
-        hint: "the peer is gone, or has closed it without reading everything",
-      }),
-    );
+    return fromErrno(result, {
+      operation,
+      mechanism,
+      address,
+      syscall,
+      code: codeOfBroken(result),
+      action: `${operation} on ${mechanism}${where}`,
+      hint,
+    });
   }
 }
 

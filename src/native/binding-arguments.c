@@ -151,6 +151,7 @@ bool take_arguments(struct call *call, const char *letters) {
         case 'B': fine = take_array(call, index, napi_uint8_array, "a Uint8Array", out); break;
         case 'O': fine = is_undefined(call, index) || take_array(call, index, napi_uint8_array, "a Uint8Array or undefined", out); break;
         case 'I': fine = take_array(call, index, napi_int32_array, "an Int32Array", out); break;
+        case 'J': fine = is_undefined(call, index) || take_array(call, index, napi_int32_array, "an Int32Array or undefined", out); break;
         case 'L': fine = take_array(call, index, napi_bigint64_array, "a BigInt64Array", out); break;
         case 'R': fine = take_part(call, index, out); index += 2; break;
         case 'w': fine = take_word(call, index, out); index += 1; break;

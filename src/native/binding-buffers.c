@@ -70,7 +70,6 @@ napi_value send_packets(struct state *state, struct call *call) {
 }
 
 napi_value receive_packets(struct state *state, struct call *call) {
-    (void)state;
     const struct argument *a = call->arguments;
     struct packet_sink sink = {
         .slab = a[1].data,
@@ -82,6 +81,8 @@ napi_value receive_packets(struct state *state, struct call *call) {
         .info = INTS(5),
         .names = a[6].data,
         .connected = ON(7),
+        .handles = a[8].data == NULL ? NULL : INTS(8),
+        .handles_room = a[8].length,
     };
     // Offsets are told as int32.
     if (a[1].length > INT32_MAX || SIZE(2) > a[1].length) return refuse(call, 2, "an offset within a slab below 2 GiB", true);
@@ -89,7 +90,14 @@ napi_value receive_packets(struct state *state, struct call *call) {
     if (a[5].length / PACKET_STRIDE < sink.limit) sink.limit = a[5].length / PACKET_STRIDE;
     if (sink.names != NULL && a[6].length / NAME_STRIDE < sink.limit) sink.limit = a[6].length / NAME_STRIDE;
     if (sink.limit == 0) return refuse(call, 4, "1 or more, with room for a record and a name", true);
-    return number_of(call->env, packet_receive_many(FD(0), &sink));
+    if (sink.handles != NULL && sink.names != NULL) return refuse(call, 8, "undefined where names are wanted", false);
+    int64_t result = packet_receive_many(FD(0), &sink);
+    // They are those of the last message.
+    int32_t handles = sink.handles != NULL && result > 0 ? sink.info[(result - 1) * PACKET_STRIDE + 6] : 0;
+    for (int32_t i = 0; i < handles; i++) {
+        if (state_own(state, sink.handles[i]) < 0) result = -ENOMEM;
+    }
+    return number_of(call->env, result);
 }
 
 napi_value receive_handles(struct state *state, struct call *call) {

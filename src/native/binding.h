@@ -37,7 +37,7 @@ int64_t state_own(struct state *state, int64_t fd);
 
 // ---- arguments ------------------------------------------------------------------------------------------------------
 
-enum { MOST_ARGUMENTS = 8, PATH_ROOM = 4096 };
+enum { MOST_ARGUMENTS = 9, PATH_ROOM = 4096 };
 
 struct argument {
     int64_t number;

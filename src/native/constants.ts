@@ -141,6 +141,8 @@ export const PACKET_UID = 4;
 export const PACKET_GID = 5;
 /** Bytes of the sender's name in `names` at `index * NAME_STRIDE`; 0: unnamed. */
 export const PACKET_NAME_LENGTH = 6;
+/** Where the call has `handles`, and so no names: how many descriptors came with the message. */
+export const PACKET_HANDLES = 6;
 /** The message's real length where it was cut; for a record with `PACKET_FAILED`, the negative errno. */
 export const PACKET_FULL_LENGTH = 7;
 /** Bytes between two names in `names`. */
@@ -156,7 +158,7 @@ export const PACKET_END = 4;
 export const PACKET_OVERFLOWED = 8;
 /** Not a message: reading failed after the packets before this record; `PACKET_FULL_LENGTH` has the errno. */
 export const PACKET_FAILED = 16;
-/** The message carried descriptors that nobody asked for. They were closed. */
+/** The message carried descriptors that nobody asked for, or more than there was room for. They were closed. */
 export const PACKET_HAD_HANDLES = 32;
 
 /** `receiveHandles`: descriptors were lost, so all that had come with the message were closed. */

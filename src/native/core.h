@@ -119,15 +119,20 @@ struct packet_sink {
     uint8_t *names;
     size_t limit;
     bool connected;
+    int32_t *handles; // NULL: descriptors that come along are closed
+    size_t handles_room;
 };
 int64_t packet_send(int fd, const void *bytes, size_t length, const uint8_t *to, size_t to_length);
 int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, const uint8_t *to, size_t to_length);
 int64_t packet_receive_many(int fd, struct packet_sink *sink);
 
 // handle.c: descriptors in messages.
+enum { HANDLES_A_MESSAGE = 253 }; // SCM_MAX_FD, unix(7)
 int64_t handle_send(int fd, const void *bytes, size_t length, const int32_t *fds, size_t count);
 int64_t handle_receive(int fd, void *bytes, size_t length, int32_t *out, size_t room, int32_t info[3]);
 struct msghdr;
+// How many there were, now in `out`; -1: more than there was room for, here or in the control buffer, and all are closed.
+int64_t handle_take_all(struct msghdr *message, int32_t *out, size_t room);
 size_t handle_close_all(struct msghdr *message);
 
 // bell.c: waking the other side.

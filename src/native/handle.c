@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 enum { LOST = 1, MESSAGE_TRUNCATED = 2 };
-enum { MOST = 253 }; // SCM_MAX_FD, unix(7)
 
 typedef void visitor(void *context, int fd);
 
@@ -33,10 +32,10 @@ size_t handle_close_all(struct msghdr *message) {
 }
 
 int64_t handle_send(int fd, const void *bytes, size_t length, const int32_t *fds, size_t count) {
-    if (count == 0 || count > MOST || length == 0) return -EINVAL;
+    if (count == 0 || count > HANDLES_A_MESSAGE || length == 0) return -EINVAL;
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(MOST * sizeof(int))];
+        uint8_t bytes[CMSG_SPACE(HANDLES_A_MESSAGE * sizeof(int))];
     } control;
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
     struct msghdr message = {
@@ -66,10 +65,19 @@ static void take_one(void *context, int fd) {
     taken->count++;
 }
 
+int64_t handle_take_all(struct msghdr *message, int32_t *out, size_t room) {
+    struct taken taken = {.out = out, .room = room};
+    each_handle(message, take_one, &taken);
+    if ((message->msg_flags & MSG_CTRUNC) == 0 && taken.count <= room) return (int64_t)taken.count;
+    // Some of the message's descriptors without the others are of no use to anybody.
+    handle_close_all(message);
+    return -1;
+}
+
 int64_t handle_receive(int fd, void *bytes, size_t length, int32_t *out, size_t room, int32_t info[3]) {
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(MOST * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+        uint8_t bytes[CMSG_SPACE(HANDLES_A_MESSAGE * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
     } control;
     struct iovec part = {.iov_base = bytes, .iov_len = length};
     struct msghdr message = {
@@ -81,16 +89,10 @@ int64_t handle_receive(int fd, void *bytes, size_t length, int32_t *out, size_t 
     int64_t got = RESULT_RETRIED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
     info[0] = info[1] = info[2] = 0;
     if (got < 0) return got;
-    struct taken taken = {.out = out, .room = room};
-    each_handle(&message, take_one, &taken);
+    int64_t taken = handle_take_all(&message, out, room);
     info[0] = (int32_t)got;
     if ((message.msg_flags & MSG_TRUNC) != 0) info[2] |= MESSAGE_TRUNCATED;
-    if ((message.msg_flags & MSG_CTRUNC) != 0 || taken.count > room) {
-        // Some of the message's descriptors without the others are of no use to anybody.
-        handle_close_all(&message);
-        info[2] |= LOST;
-    } else {
-        info[1] = (int32_t)taken.count;
-    }
+    if (taken < 0) info[2] |= LOST;
+    else info[1] = (int32_t)taken;
     return got;
 }

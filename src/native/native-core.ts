@@ -189,7 +189,8 @@ export interface NativeCore {
    * and what is longer than both is marked `PACKET_TRUNCATED`.
    *
    * For each packet one record of `PACKET_STRIDE` is written to `info`, and the sender's name (on sockets of the network: endpoint) to `names` unless that is undefined. Descriptors
-   * that come along are closed.
+   * that come along are closed, unless there are `handles` (and no `names`): then they belong to this thread, a message with some is the last that is read, and
+   * its record says in `PACKET_HANDLES` how many. Where they are more than there is room for, all are closed and `PACKET_HAD_HANDLES` says so.
    *
    * `connected` says that the socket is SOCK_SEQPACKET: then 0 bytes without credentials are the end (`PACKET_END`). Set SO_PASSCRED *before*
    * bind, connect or listen, or an empty message cannot be told from the end.
@@ -205,6 +206,7 @@ export interface NativeCore {
     info: Int32Array,
     names: Uint8Array | undefined,
     connected: boolean,
+    handles?: Int32Array,
   ): number;
   /** sendmsg(2) with SCM_RIGHTS: bytes sent. At least one byte, at most 253 descriptors. They stay open here. */
   sendHandles(fd: number, bytes: Uint8Array, fds: Int32Array): number;

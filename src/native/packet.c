@@ -40,8 +40,8 @@ int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, co
     return sent;
 }
 
-// Reads the sender's credentials and closes stray descriptors: a peer may attach some to any message, and unread they would stay open.
-static int32_t read_control(struct msghdr *message, int32_t *record) {
+// Reads the sender's credentials and takes the descriptors, or closes them: a peer may attach some to any message, and unread they would stay open.
+static int32_t read_control(struct msghdr *message, struct packet_sink *sink, int32_t *record) {
     int32_t flags = 0;
     for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
@@ -51,6 +51,12 @@ static int32_t read_control(struct msghdr *message, int32_t *record) {
         record[4] = (int32_t)sender.uid;
         record[5] = (int32_t)sender.gid;
         flags |= HAS_CREDENTIALS;
+    }
+    if (sink->handles != NULL) {
+        int64_t taken = handle_take_all(message, sink->handles, sink->handles_room);
+        if (taken < 0) return flags | HAD_HANDLES;
+        record[6] = (int32_t)taken;
+        return flags;
     }
     // Those for which there was no room (MSG_CTRUNC) the kernel has closed.
     if (handle_close_all(message) > 0 || (message->msg_flags & MSG_CTRUNC) != 0) flags |= HAD_HANDLES;
@@ -75,7 +81,7 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
         struct sockaddr_un address;
         union {
             struct cmsghdr align;
-            uint8_t bytes[CMSG_SPACE(sizeof(struct ucred))];
+            uint8_t bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(HANDLES_A_MESSAGE * sizeof(int))];
         } control;
         struct iovec parts[2] = {
             {.iov_base = sink->slab + (room > 0 ? offset : 0), .iov_len = room},
@@ -87,7 +93,7 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
             .msg_iov = parts,
             .msg_iovlen = 2,
             .msg_control = &control,
-            .msg_controllen = sizeof control,
+            .msg_controllen = sink->handles == NULL ? CMSG_SPACE(sizeof(struct ucred)) : sizeof control,
         };
         // MSG_TRUNC as a request: the result is the message's full length, also where it did not fit.
         int64_t full = RESULT_RETRIED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC));
@@ -103,7 +109,7 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
         }
 
         memset(record, 0, PACKET_STRIDE * sizeof *record);
-        int32_t flags = read_control(&message, record);
+        int32_t flags = read_control(&message, sink, record);
         if (full == 0 && sink->connected && (flags & HAS_CREDENTIALS) == 0) {
             record[2] = END;
             return (int64_t)count + 1;
@@ -119,7 +125,8 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
             record[6] = (int32_t)copy_sender(sink->names + count * NAME_STRIDE, &address, message.msg_namelen);
         }
         record[7] = (int32_t)full;
-        if ((flags & (OVERFLOWED | TRUNCATED)) != 0) return (int64_t)count + 1;
+        // Those of the next message would have no place.
+        if ((flags & (OVERFLOWED | TRUNCATED)) != 0 || (sink->handles != NULL && record[6] > 0)) return (int64_t)count + 1;
         offset += stored;
     }
     return (int64_t)sink->limit;

@@ -1,5 +1,6 @@
 import type { Credentials } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
+import { extend } from "../../core/extend.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { loadCore } from "../../native/binding.js";
 import { SOCK_DGRAM, SOCK_SEQPACKET } from "../../native/constants.js";
@@ -97,10 +98,9 @@ export function bindDatagram<Out, In>(
   checkListeningOptions(address, options);
   const refusals = new Refusals(options.allow, options.onRefuse);
   const engine = loadEngine(options.engine, "bind", "dgram");
-  const portOptions = {
-    ...portOptionsOf("dgram", options, address.path, refusals.admission),
+  const portOptions = extend(portOptionsOf("dgram", options, address.path, refusals.admission), {
     hasPeer: false,
-  };
+  });
   const core = loadCore();
   const fd = openDatagram("bind", address);
   let binding: SocketBinding | undefined;
@@ -170,7 +170,8 @@ function portOptionsOf(
   address: string | undefined,
   admission?: Admission,
 ): PacketPortOptions {
-  return { type, hasPeer: true, maxMessageSize: options.maxMessageSize, address, admission };
+  const { maxMessageSize, maxHandles } = options;
+  return { type, hasPeer: true, maxMessageSize, maxHandles, address, admission };
 }
 
 /**

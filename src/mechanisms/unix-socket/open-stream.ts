@@ -75,7 +75,7 @@ function channelOf<Out, In>(
 ): UnixStreamChannel<Out, In> {
   let stream: ConnectionStream | undefined;
   try {
-    stream = new ConnectionStream(fd, { mechanism: MECHANISM, address });
+    stream = new ConnectionStream(fd, { mechanism: MECHANISM, address, maxHandles: options.maxHandles });
     return new UnixStreamChannel(stream, options, { address, peer });
   } catch (error) {
     if (stream === undefined) loadCore().close(fd);

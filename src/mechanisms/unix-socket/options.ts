@@ -4,12 +4,15 @@ import { unsupported } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
 import { checkCount, checkOptions, resolveQueueLimits } from "../../core/options.js";
 import { describe } from "../../core/wait.js";
+import { coreAvailable } from "../../native/binding.js";
 import type { UnixSocketEngine, UnixSocketOptions, UnixSocketType } from "./types.js";
 
 /** The largest message that a stream carries unless asked otherwise. */
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024;
 /** What the u32 length of a frame can say. */
 const MOST_MESSAGE_SIZE = 2 ** 32 - 1;
+/** SCM_MAX_FD, unix(7). */
+const MOST_HANDLES = 253;
 
 /** Options of any kind of channel, complete and checked, so that nothing is left to be refused when a peer has come. */
 export interface CheckedOptions<Out, In> extends UnixSocketOptions<Out, In> {
@@ -56,6 +59,7 @@ export function checkChannelOptions<Out, In>(
   if (options.halfOpen !== undefined && typeof options.halfOpen !== "boolean") {
     throw new TypeError(`options.halfOpen must be a boolean, received ${describe(options.halfOpen)}`);
   }
+  checkMaxHandles(options.maxHandles, type, engine, operation);
   const codec = options.codec ?? (bytes() as unknown as Codec<Out, In>);
   checkMethods("codec", codec, ["encode", "decode"]);
   const framing = options.framing ?? lengthPrefixed();
@@ -74,6 +78,25 @@ function checkEngine(engine: UnixSocketEngine, type: UnixSocketType, operation: 
     throw unsupported(text, { operation, mechanism: "unix-stream" });
   }
   return engine;
+}
+
+function checkMaxHandles(
+  maxHandles: number | undefined,
+  type: UnixSocketType,
+  engine: UnixSocketEngine,
+  operation: string,
+): void {
+  if (maxHandles === undefined) return;
+  if (checkCount("options.maxHandles", maxHandles, 0, MOST_HANDLES) === 0) return;
+  const details = { operation, mechanism: `unix-${type}` } as const;
+  if (type === "dgram") {
+    const text = `Cannot ${operation} on a dgram with options.maxHandles: descriptors travel over a connection, on stream and seqpacket`;
+    throw unsupported(text, details);
+  }
+  if (engine === "node-unix-socket" || !coreAvailable()) {
+    const text = `Cannot ${operation} on a ${type} with options.maxHandles without the native core: node-unix-socket and node:net carry no descriptors`;
+    throw unsupported(text, details);
+  }
 }
 
 function checkMethods(name: string, value: object, methods: readonly string[]): void {

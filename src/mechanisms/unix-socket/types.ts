@@ -22,6 +22,11 @@ export type UnixSocketEngine = "auto" | "native" | "node-unix-socket";
 export interface UnixSocketOptions<Out, In> extends StreamOptions<Out, In> {
   /** What carries packets. `"auto"` by default. */
   readonly engine?: UnixSocketEngine | undefined;
+  /**
+   * How many file descriptors may travel with one message, in both directions: up to 253, what the kernel allows. 0 by default, and then none do: whoever may
+   * send descriptors could use up those that this process can have. On streams and seqpackets with the native core.
+   */
+  readonly maxHandles?: number | undefined;
 }
 
 /** Options of {@link UnixSocket.listen}. `framing` is for streams. */

@@ -30,6 +30,7 @@ const STREAM_TRAITS: ChannelTraits = shareTraits({
   passesHandles: false,
 });
 
+const PASSING_TRAITS: ChannelTraits = shareTraits({ ...STREAM_TRAITS, passesHandles: true });
 const UNKNOWN_PEER_TRAITS: ChannelTraits = shareTraits({ ...STREAM_TRAITS, peerIdentity: "none" });
 
 /** A channel over a stream socket. */
@@ -40,7 +41,8 @@ export class UnixStreamChannel<Out, In> extends StreamChannel<Out, In> implement
 
   constructor(stream: ByteStream, options: CheckedOptions<Out, In>, { address, peer }: ConnectionFacts) {
     const connection = peer === undefined ? undefined : { credentials: peer };
-    const traits = peer === undefined ? UNKNOWN_PEER_TRAITS : STREAM_TRAITS;
+    const traits =
+      peer === undefined ? UNKNOWN_PEER_TRAITS : passesHandles(options) ? PASSING_TRAITS : STREAM_TRAITS;
     super(stream, extend(options, { traits, address, connection }));
     this.address = address;
     this.#peer = peer;
@@ -123,4 +125,8 @@ function unknownPeer(mechanism: Mechanism, address: string | undefined): never {
       ? `Cannot tell the peer of unix-dgram${where}: datagrams have no connection; see credentials of receiveEnvelope()`
       : `Cannot tell the peer of ${mechanism}${where}: that takes the native core of sluice`;
   throw unsupported(text, { operation: "peer", mechanism, address });
+}
+
+function passesHandles({ maxHandles }: CheckedOptions<never, unknown>): boolean {
+  return maxHandles !== undefined && maxHandles > 0;
 }

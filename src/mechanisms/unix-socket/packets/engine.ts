@@ -27,6 +27,8 @@ export interface PacketPortOptions {
   readonly hasPeer: boolean;
   /** The option of the user, unchecked; `undefined`: what the kernel takes by default. */
   readonly maxMessageSize?: number | undefined;
+  /** How many descriptors may travel with a message. None by default. */
+  readonly maxHandles?: number | undefined;
   /** The address that errors name. */
   readonly address?: string | undefined;
   /** Only for datagrams; `undefined`: anyone. */

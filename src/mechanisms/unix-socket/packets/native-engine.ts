@@ -31,6 +31,6 @@ function create(fd: number, options: PacketPortOptions): CreatedPort & { readonl
   const maxMessageSize = prepareSocket(fd, options);
   return {
     port: new NativePort(fd, options, maxMessageSize),
-    traits: packetTraits(options.type, "native", maxMessageSize),
+    traits: packetTraits(options.type, "native", maxMessageSize, (options.maxHandles ?? 0) > 0),
   };
 }

@@ -1,5 +1,6 @@
 import type { SendOptions } from "../../../core/channel.js";
-import type { PacketPort, PacketSink } from "../../../core/packet-port.js";
+import { closeHandles } from "../../../core/incoming-queue.js";
+import type { PacketDetails, PacketPort, PacketSink } from "../../../core/packet-port.js";
 import { BufferView } from "../../../core/view.js";
 import {
   DISCONNECT,
@@ -16,6 +17,8 @@ import {
   PACKET_FAILED,
   PACKET_FLAGS,
   PACKET_FULL_LENGTH,
+  PACKET_HAD_HANDLES,
+  PACKET_HANDLES,
   PACKET_LENGTH,
   PACKET_OFFSET,
   PACKET_OVERFLOWED,
@@ -26,11 +29,12 @@ import {
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
+import { OwnedHandle } from "../../owned-handle.js";
 import { ReadAhead } from "../../read-ahead.js";
 import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
-import { peerDied, sendError, truncated } from "./port-errors.js";
+import { handlesNeedBytes, peerDied, sendError, tooManyHandles, truncated } from "./port-errors.js";
 import { joined, memory, PACKETS_A_READ, reserve } from "../../receive-memory.js";
 import { Senders } from "./senders.js";
 import { readLimit } from "./traits.js";
@@ -44,6 +48,10 @@ const BYTES_A_TURN = 1024 * 1024;
 /** Packets that an orderly close reads and drops at most, so that a flooding peer cannot hold it up. */
 const CLOSE_ROUNDS = 64;
 
+const NO_OPTIONS = [] as const;
+const TO = ["to"] as const;
+const HANDLES = ["handles"] as const;
+
 /** What a failed send says of a connection that is over. */
 const FATAL: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ECONNREFUSED, -ENOTCONN, -EBADF]);
 
@@ -53,7 +61,7 @@ const FATAL: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ECONNREFUSED, 
  */
 export class NativePort implements PacketPort, PairedPort {
   readonly hasPeer: boolean;
-  readonly capabilities: readonly "to"[];
+  readonly capabilities: readonly ("to" | "handles")[];
   readonly sendWith?: (packet: Uint8Array, options: SendOptions) => boolean;
   /** Of a datagram pair. */
   otherEnd: PairedPort | undefined;
@@ -83,6 +91,8 @@ export class NativePort implements PacketPort, PairedPort {
   // The size that the next message probably has.
   #expected = 0;
   readonly #readAhead = new ReadAhead();
+  // Where descriptors that come with a message are put.
+  readonly #handles: Int32Array | undefined;
 
   constructor(fd: number, options: PacketPortOptions, maxMessageSize: number) {
     this.#fd = fd;
@@ -93,7 +103,12 @@ export class NativePort implements PacketPort, PairedPort {
       ? undefined
       : new Senders(options.admission?.authorisation.isOpen === true ? undefined : options.admission);
     this.hasPeer = options.hasPeer;
-    this.capabilities = options.hasPeer ? [] : ["to"];
+    const maxHandles = options.maxHandles ?? 0;
+    this.capabilities = options.hasPeer ? (maxHandles > 0 ? HANDLES : NO_OPTIONS) : TO;
+    if (maxHandles > 0) {
+      this.#handles = new Int32Array(maxHandles);
+      this.sendWith = (packet, { handles = [] }) => this.#sendHandles(packet, handles);
+    }
     this.#poll = new Poll(fd, (status, events) => {
       this.#onEvents(status, events);
     });
@@ -137,6 +152,19 @@ export class NativePort implements PacketPort, PairedPort {
       break;
     }
     return next - start;
+  }
+
+  #sendHandles(packet: Uint8Array, handles: readonly number[]): boolean {
+    if (this.#closed) return false;
+    if (packet.length === 0) throw handlesNeedBytes(this.#options);
+    const result = this.#core.sendHandles(this.#fd, packet, Int32Array.from(handles));
+    if (result >= 0) return true;
+    // The connection is open: a descriptor that is not is one of these.
+    if (result === -EBADF) throw sendError(result, this.#options);
+    if (result !== -EAGAIN) throw this.#sendFailed(result);
+    this.#blocked = true;
+    this.#watch();
+    return false;
   }
 
   /** How many the kernel took, or a negative errno. */
@@ -271,6 +299,7 @@ export class NativePort implements PacketPort, PairedPort {
       info,
       named ? memory.names : undefined,
       this.#isSeqpacket,
+      this.#handles,
     );
     if (count < 0) return this.#readFailed(count);
     this.#readAhead.gave(count);
@@ -287,10 +316,16 @@ export class NativePort implements PacketPort, PairedPort {
       const length = info[record + PACKET_FULL_LENGTH] ?? 0;
       if (length > largest) largest = length;
       total += length + 1;
-      const details = this.#senders?.identify(index, named);
+      const details =
+        this.#senders === undefined ? this.#handlesOf(record) : this.#senders.identify(index, named);
       if (this.#senders !== undefined && details === undefined) continue;
       if (length > this.#readLimit) {
+        closeHandles(details);
         this.#sink.spoiled(truncated(this.#options, length, this.#readLimit));
+        continue;
+      }
+      if (this.#handles !== undefined && (flags & PACKET_HAD_HANDLES) !== 0) {
+        this.#sink.spoiled(tooManyHandles(this.#options, this.#handles.length));
         continue;
       }
       const start = info[record + PACKET_OFFSET] ?? 0;
@@ -303,6 +338,13 @@ export class NativePort implements PacketPort, PairedPort {
     }
     this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);
     return total;
+  }
+
+  #handlesOf(record: number): PacketDetails | undefined {
+    const count = this.#handles === undefined ? 0 : (memory.info[record + PACKET_HANDLES] ?? 0);
+    if (count === 0) return undefined;
+    const handles = Array.from(this.#handles?.subarray(0, count) ?? [], (handle) => new OwnedHandle(handle));
+    return { handles };
   }
 
   /** Returns 1 when there may be more to read all the same. */

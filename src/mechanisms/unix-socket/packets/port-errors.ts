@@ -50,6 +50,24 @@ export function truncated(place: Place, length: number | undefined, limit: numbe
   );
 }
 
+/** The error in the place of a packet with descriptors that could not be kept. */
+export function tooManyHandles(place: Place, most: number): ChannelError {
+  return new ChannelError(
+    "ERR_MESSAGE_TOO_LARGE",
+    `Cannot receive on unix-${place.type}${named(place.address)}: a message came with more descriptors than may come (${most}, by options.maxHandles) or than this process can open; it was dropped, and they are closed`,
+    { operation: "receive", mechanism: `unix-${place.type}`, address: place.address, syscall: "recvmsg" },
+  );
+}
+
+/** The error of descriptors that were sent with an empty message. */
+export function handlesNeedBytes(place: Place): ChannelError {
+  return new ChannelError(
+    "ERR_INVALID_MESSAGE",
+    `Cannot send on unix-${place.type}${named(place.address)}: descriptors travel with at least one byte, and this message is empty`,
+    { operation: "send", mechanism: `unix-${place.type}`, address: place.address, syscall: "sendmsg" },
+  );
+}
+
 function named(address: string | undefined): string {
   return address === undefined ? "" : ` ${JSON.stringify(address)}`;
 }

@@ -2,9 +2,19 @@ import { type ChannelTraits, shareTraits } from "../../../core/traits.js";
 import type { EngineName, PacketType } from "./engine.js";
 
 /** What a channel on this kind of socket and engine may say of itself. */
-export function packetTraits(type: PacketType, engine: EngineName, maxMessageSize: number): ChannelTraits {
-  if (last?.type !== type || last.engine !== engine || last.traits.maxMessageSize !== maxMessageSize) {
-    last = { type, engine, traits: describe(type, engine, maxMessageSize) };
+export function packetTraits(
+  type: PacketType,
+  engine: EngineName,
+  maxMessageSize: number,
+  passesHandles = false,
+): ChannelTraits {
+  if (
+    last?.type !== type ||
+    last.engine !== engine ||
+    last.traits.maxMessageSize !== maxMessageSize ||
+    last.traits.passesHandles !== passesHandles
+  ) {
+    last = { type, engine, traits: describe(type, engine, maxMessageSize, passesHandles) };
   }
   return last.traits;
 }
@@ -13,7 +23,12 @@ export function packetTraits(type: PacketType, engine: EngineName, maxMessageSiz
 let last:
   { readonly type: PacketType; readonly engine: EngineName; readonly traits: ChannelTraits } | undefined;
 
-function describe(type: PacketType, engine: EngineName, maxMessageSize: number): ChannelTraits {
+function describe(
+  type: PacketType,
+  engine: EngineName,
+  maxMessageSize: number,
+  passesHandles: boolean,
+): ChannelTraits {
   return shareTraits({
     mechanism: `unix-${type}`,
     direction: "both",
@@ -26,7 +41,7 @@ function describe(type: PacketType, engine: EngineName, maxMessageSize: number):
     // The package reads packets without what the kernel says of their sender.
     peerIdentity: type === "seqpacket" ? "connection" : engine === "native" ? "message" : "none",
     persistent: false,
-    passesHandles: false,
+    passesHandles,
   });
 }
 
