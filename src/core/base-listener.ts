@@ -15,6 +15,7 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   readonly #channels = new Deque<C>();
   readonly #waits = new WaitList<Wait<C>>();
   #closing: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
   #failure: Error | undefined;
 
   constructor(address: Address, mechanism: Mechanism) {
@@ -41,8 +42,7 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
       return Promise.resolve(channel);
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#closing !== undefined)
-      return Promise.reject(this.#error("ERR_CHANNEL_CLOSED", "accept", "the listener is closed"));
+    if (this.#closing !== undefined) return Promise.reject(this.#closedError());
     const wait = new Wait<C>();
     wait.join(this.#waits);
     if (options !== undefined)
@@ -63,6 +63,8 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   }
 
   close(): Promise<void> {
+    // After a hand-over there may be channels that nobody has accepted, and nothing else.
+    if (this.#closing !== undefined) this.#dropUnaccepted();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -88,6 +90,19 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
     return false;
   }
 
+  /**
+   * Stops taking peers, by `detach`, which fulfils when nothing more can arrive here. Channels that wait to be accepted still can be; then the listener is closed.
+   */
+  protected leave(detach: () => Promise<void>): Promise<void> {
+    if (this.#closing !== undefined && this.#leaving === undefined)
+      return Promise.reject(this.#error("ERR_CHANNEL_CLOSED", "hand over", "the listener is closed"));
+    this.#leaving ??= detach().then(() => {
+      this.#closing ??= Promise.resolve();
+      this.#waits.rejectAll(() => this.#closedError());
+    });
+    return this.#leaving;
+  }
+
   /** No further peer can come, for this reason. */
   protected failed(error: Error): void {
     this.#failure = error;
@@ -96,12 +111,18 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   }
 
   #close(): Promise<void> {
-    this.#waits.rejectAll(
-      () => this.#failure ?? this.#error("ERR_CHANNEL_CLOSED", "accept", "the listener is closed"),
-    );
+    this.#waits.rejectAll(() => this.#failure ?? this.#closedError());
+    this.#dropUnaccepted();
+    return this.release();
+  }
+
+  #dropUnaccepted(): void {
     for (let channel = this.#channels.shift(); channel !== undefined; channel = this.#channels.shift())
       channel.destroy();
-    return this.release();
+  }
+
+  #closedError(): ChannelError {
+    return this.#error("ERR_CHANNEL_CLOSED", "accept", "the listener is closed");
   }
 
   #error(code: "ERR_CHANNEL_CLOSED" | "ERR_TIMEOUT", operation: string, text: string): ChannelError {

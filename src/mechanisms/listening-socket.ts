@@ -1,4 +1,4 @@
-import type { Credentials } from "../core/channel.js";
+import type { Credentials, FileHandle } from "../core/channel.js";
 import type { ChannelError, ErrorDetails } from "../core/errors.js";
 import { extend } from "../core/extend.js";
 import { checkCount, checkOptions } from "../core/options.js";
@@ -13,6 +13,7 @@ import { type Allow, type Authorisation, resolveAllow } from "./authorise.js";
 import { readPeerCredentials, toCredentials } from "./peer-credentials.js";
 import type { SocketAddress } from "./socket-address.js";
 import { DEFAULT_SOCKET_MODE, SocketBinding } from "./socket-binding.js";
+import { checkFileHandles, takeOver } from "./take-over.js";
 
 /** Who may connect, and what the listener's file looks like. */
 export interface ListeningOptions {
@@ -22,6 +23,11 @@ export interface ListeningOptions {
   readonly backlog?: number | undefined;
   /** Who may connect, checked with the kernel's credentials before the first byte is read. `"self"` by default. */
   readonly allow?: Allow | undefined;
+  /**
+   * Listens on this socket instead of making one: what a listener at the same address has as its `handles`, in another process that passes them on, or one descriptor
+   * of a socket that listens there, whose file then is not this process's to remove. They belong to the listener when the promise fulfils. Not together with `mode`.
+   */
+  readonly handles?: readonly FileHandle[] | undefined;
   /** Told of each peer that `allow` refused, after its connection was closed. */
   readonly onRefuse?: ((credentials: Credentials) => void) | undefined;
 }
@@ -42,7 +48,7 @@ const QUESTIONS = 64;
 /** Throws what is wrong with these options. */
 export function checkListeningOptions(address: SocketAddress, options: ListeningOptions): void {
   checkOptions(options);
-  const { mode, backlog, onRefuse } = options;
+  const { mode, backlog, handles, onRefuse } = options;
   if (mode !== undefined) {
     checkCount("options.mode", mode, 0, 0o777);
     if (address.isAbstract) {
@@ -50,6 +56,11 @@ export function checkListeningOptions(address: SocketAddress, options: Listening
         `options.mode must be absent for the abstract name ${address.text}, which has no file to guard: use options.allow`,
       );
     }
+  }
+  if (handles !== undefined) {
+    checkFileHandles("options.handles", handles);
+    if (mode !== undefined)
+      throw new TypeError("options.mode must be absent with options.handles: the socket's file is there");
   }
   if (backlog !== undefined) checkCount("options.backlog", backlog, 1, 2 ** 31 - 1);
   if (onRefuse !== undefined && typeof onRefuse !== "function") {
@@ -73,6 +84,7 @@ export class ListeningSocket {
   // Accepted, but the user's function has not yet decided.
   readonly #asked = new Set<number>();
   #closed = false;
+  #handedOver: (() => void) | undefined;
 
   private constructor(
     core: NativeCore,
@@ -120,6 +132,19 @@ export class ListeningSocket {
     const core = loadCore();
     const details: ErrorDetails = { operation: "listen", mechanism, address: address.path };
     const action = `listen on unix socket ${address.text}`;
+    if (options.handles !== undefined) {
+      const { fd, binding } = takeOver(core, address, type, options.handles, details);
+      try {
+        if (type === "seqpacket") core.setOption(fd, SO_PASSCRED, 1);
+        prepare?.(fd);
+        if (options.backlog !== undefined) core.listenSocket(fd, options.backlog);
+        return new ListeningSocket(core, fd, binding, address, details, options, hooks);
+      } catch (error) {
+        binding.leave();
+        core.close(fd);
+        throw error;
+      }
+    }
     const fd = core.socket(type === "stream" ? SOCK_STREAM : SOCK_SEQPACKET);
     if (fd < 0) throw fromErrno(fd, { ...details, syscall: "socket", action });
     let binding: SocketBinding | undefined;
@@ -137,6 +162,25 @@ export class ListeningSocket {
       core.close(fd);
       throw error;
     }
+  }
+
+  /** The descriptors of the socket and of the path's lock. */
+  get handles(): readonly number[] {
+    if (this.#closed) return [];
+    const { lockFd } = this.#binding;
+    return lockFd === undefined ? [this.#fd] : [this.#fd, lockFd];
+  }
+
+  /** Stops accepting and leaves address, lock and backlog to the process that has the handles. Fulfils when the user's function has decided about those who had come. */
+  handOver(): Promise<void> {
+    this.#loop.close();
+    const decided = new Promise<void>((resolve) => {
+      this.#handedOver = resolve;
+    });
+    this.#checkHandedOver();
+    return decided.then(() => {
+      this.#closeHandedOver();
+    });
   }
 
   /** Leaves further connections in the backlog. */
@@ -165,10 +209,15 @@ export class ListeningSocket {
    */
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    this.#closed = true;
     this.#loop.close();
     for (const fd of this.#asked) this.#core.close(fd);
     this.#asked.clear();
+    if (this.#handedOver !== undefined) {
+      this.#closeHandedOver();
+      this.#handedOver();
+      return Promise.resolve();
+    }
+    this.#closed = true;
     const removed = this.#binding.release();
     this.#core.close(this.#fd);
     if (removed >= 0) return Promise.resolve();
@@ -181,6 +230,17 @@ export class ListeningSocket {
         hint: "remove it by hand; the next listener there replaces it, if its rights allow",
       }),
     );
+  }
+
+  #checkHandedOver(): void {
+    if (this.#asked.size === 0) this.#handedOver?.();
+  }
+
+  #closeHandedOver(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#binding.leave();
+    this.#core.close(this.#fd);
   }
 
   #judge(fd: number): void {
@@ -199,6 +259,7 @@ export class ListeningSocket {
       if (allowed) this.#hooks.accepted(fd, credentials);
       else this.#refuse(fd, credentials);
       this.#loop.watch();
+      this.#checkHandedOver();
     };
     this.#authorisation.ask(credentials).then(decided, (error: unknown) => {
       decided(false);

@@ -78,6 +78,27 @@ export class PathLock {
     throw new ChannelError("ERR_SYSTEM", text, details);
   }
 
+  /**
+   * The lock that another process has held and has passed on with this descriptor: the lock belongs to the open file, so whoever has a descriptor of that holds it.
+   *
+   * @returns the lock, which the descriptor belongs to; `undefined` when it is not the lock of this path
+   */
+  static takeOver(core: NativeCore, path: string, fd: number): PathLock | undefined {
+    const lockPath = `${path}.lock`;
+    if (!isSameFile(identityOf(core, fd), identityOf(core, lockPath))) return undefined;
+    return core.lock(fd, "exclusive") < 0 ? undefined : new PathLock(core, lockPath, fd);
+  }
+
+  /** The descriptor that holds the lock. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Lets go of the lock without giving it up: a process that has a descriptor of it holds it from now on. Call once, instead of `release`. */
+  leave(): void {
+    this.#core.close(this.#fd);
+  }
+
   /** Removes the lock file, where the rights of the process still allow that, and frees the lock. Call once. */
   release(): void {
     // A file that cannot be removed does no harm: the next owner locks it again.

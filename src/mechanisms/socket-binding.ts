@@ -96,6 +96,36 @@ export class SocketBinding {
   }
 
   /**
+   * The hold on an address that a socket has already, which another process has made and passed on, with the lock or (`undefined`) without. Without it the file is
+   * not this process's to remove.
+   *
+   * @returns the binding, which the lock's descriptor belongs to; `undefined` when that is not the lock of this path
+   */
+  static takeOver(
+    core: NativeCore,
+    address: SocketAddress,
+    lockFd: number | undefined,
+  ): SocketBinding | undefined {
+    if (address.isAbstract || lockFd === undefined)
+      return new SocketBinding(core, address.path, undefined, undefined);
+    const path = paths.resolve(address.path);
+    const lock = PathLock.takeOver(core, path, lockFd);
+    if (lock === undefined) return undefined;
+    const file = identityOf(core, path);
+    return new SocketBinding(core, path, typeof file === "number" ? undefined : file, lock);
+  }
+
+  /** The descriptor of the lock, if there is one. */
+  get lockFd(): number | undefined {
+    return this.#lock?.fd;
+  }
+
+  /** Leaves file and lock to the process that they were passed on to. Call it once, instead of `release`. */
+  leave(): void {
+    this.#lock?.leave();
+  }
+
+  /**
    * Removes the file if it is still the one that was made here, and frees the lock. Call it once, *before* the socket is closed: as long as
    * the socket is open no other file can have the same inode number.
    *

@@ -8,7 +8,7 @@ import { fromErrno } from "../../native/errors.js";
 import { type Allow, resolveAllow } from "../authorise.js";
 import { randomName } from "../builtin.js";
 import { connectError, connectSocket } from "../connecting-socket.js";
-import { checkListeningOptions, ListeningSocket } from "../listening-socket.js";
+import { checkListeningOptions, type ListeningOptions, ListeningSocket } from "../listening-socket.js";
 import { readPeerCredentials } from "../peer-credentials.js";
 import { parseSocketAddress, type SocketAddress } from "../socket-address.js";
 import { DEFAULT_SOCKET_MODE, SocketBinding } from "../socket-binding.js";
@@ -96,6 +96,8 @@ export function bindDatagram<Out, In>(
   options: CheckedOptions<Out, In> & UnixSocketBindOptions<Out, In>,
 ): UnixDatagramChannel<Out, In> {
   checkListeningOptions(address, options);
+  if ((options as ListeningOptions).handles !== undefined)
+    throw new TypeError("options.handles are for listen: a datagram socket is bound, and does not listen");
   const refusals = new Refusals(options.allow, options.onRefuse);
   const engine = loadEngine(options.engine, "bind", "dgram");
   const portOptions = extend(portOptionsOf("dgram", options, address.path, refusals.admission), {

@@ -53,7 +53,7 @@ export interface UnixSocketConnectOptions<Out, In> extends UnixSocketOptions<Out
 
 /** Options of {@link UnixSocket.bind}. */
 export interface UnixSocketBindOptions<Out, In>
-  extends Omit<UnixSocketOptions<Out, In>, "framing">, Omit<ListeningOptions, "backlog"> {
+  extends Omit<UnixSocketOptions<Out, In>, "framing">, Omit<ListeningOptions, "backlog" | "handles"> {
   /** The only kind that is bound without a connection. */
   readonly type?: "dgram" | undefined;
 }
@@ -95,6 +95,38 @@ export interface UnixSocketListener<Out, In = Out> extends Listener<UnixSocketCh
   readonly address: string;
   /** Connections that `allow` refused so far. */
   readonly refused: number;
+  /**
+   * What a successor needs to go on in this listener's place: the descriptors of the socket and, for a path, of its lock. They stay this listener's, which goes on accepting: send
+   * them with `send(message, { handles: listener.handles })` to a process that gives what it receives to `UnixSocket.listen` as `handles`. None once it is closed.
+   *
+   * Throws a ChannelError `ERR_UNSUPPORTED` without the native core.
+   */
+  readonly handles: readonly number[];
+  /**
+   * Leaves the place to the process that listens with the {@link UnixSocketListener.handles}: to be called when it says that it does. Accepting stops here; whoever waits in the backlog is the
+   * successor's, and neither the file nor the lock goes. Channels that had come already can still be accepted; then `accept` rejects with `ERR_CHANNEL_CLOSED` and iteration ends.
+   *
+   * @returns a promise that fulfils when no more channels can come here
+   * @example
+   * ```ts run
+   * import { UnixSocket } from "sluice";
+   *
+   * const path = `/tmp/sluice-example-hand-over-${process.pid}.sock`;
+   * const listener = await UnixSocket.listen(path);
+   * // Usually the successor is another process, and the channel leads there.
+   * const [here, there] = UnixSocket.pair({ maxHandles: 2 });
+   * await here.send(Buffer.from("yours"), { handles: listener.handles });
+   * const { handles = [] } = await there.receiveEnvelope();
+   * await using successor = await UnixSocket.listen(path, { handles });
+   * await listener.handOver();
+   * await using client = await UnixSocket.connect(path);
+   * await using server = await successor.accept();
+   * await client.send(Buffer.from("still there"));
+   * console.log(String(await server.receive()));
+   * await Promise.all([here.close(), there.close()]);
+   * ```
+   */
+  handOver(): Promise<void>;
   /** Lets the listener keep the process alive (the default). */
   ref(): this;
   /** Lets the process end while it listens. */

@@ -1,5 +1,5 @@
 import { BaseListener } from "../../core/base-listener.js";
-import type { ChannelError } from "../../core/errors.js";
+import { type ChannelError, unsupported } from "../../core/errors.js";
 import type { Mechanism } from "../../core/traits.js";
 import type { UnixSocketChannel, UnixSocketListener } from "./types.js";
 
@@ -11,6 +11,9 @@ export interface Acceptor {
   ref(): void;
   unref(): void;
   close(): Promise<void>;
+  /** Absent: it cannot be handed over. */
+  readonly handles?: readonly number[];
+  handOver?(): Promise<void>;
 }
 
 /** Whom an {@link Acceptor} reports to. */
@@ -54,6 +57,17 @@ export class SocketListener<Out, In>
     return this.#acceptor.refused;
   }
 
+  get handles(): readonly number[] {
+    return this.#acceptor.handles ?? cannotHandOver(this.address);
+  }
+
+  handOver(): Promise<void> {
+    const acceptor = this.#acceptor;
+    return this.leave(async () => {
+      await (acceptor.handOver?.() ?? cannotHandOver(this.address));
+    });
+  }
+
   ref(): this {
     this.#acceptor.ref();
     return this;
@@ -75,4 +89,9 @@ export class SocketListener<Out, In>
   protected override release(): Promise<void> {
     return this.#acceptor.close();
   }
+}
+
+function cannotHandOver(address: string): never {
+  const text = `Cannot hand over the listener at ${JSON.stringify(address)}: that takes the native core`;
+  throw unsupported(text, { operation: "hand over", address });
 }

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { ChannelError, type ErrorDetails } from "../../core/errors.js";
+import { ChannelError, type ErrorDetails, unsupported } from "../../core/errors.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { EAGAIN } from "../../native/constants.js";
 import { loadNet } from "../builtin.js";
@@ -191,6 +191,10 @@ async function prepare<Out, In>(
 ): Promise<{ readonly path: PathWithoutCore; readonly details: ErrorDetails }> {
   checkListeningOptions(address, options);
   const details: ErrorDetails = { operation: "listen", mechanism, address: address.path };
+  if (options.handles !== undefined) {
+    const text = `Cannot listen on unix socket ${address.text} with options.handles: that takes the native core`;
+    throw unsupported(text, details);
+  }
   refuseUnchecked(address, options.allow, details);
   return { path: await PathWithoutCore.prepare(address, options.mode, details), details };
 }
