@@ -19,7 +19,9 @@ export interface TakenOver {
   readonly binding: SocketBinding;
 }
 
-const TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET } as const;
+type ListeningType = "stream" | "seqpacket";
+
+const TYPES: Readonly<Record<ListeningType, number>> = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET };
 const name = Buffer.alloc(108);
 
 /** Throws unless these are one or two handles. */
@@ -48,7 +50,7 @@ export function checkFileHandles(argument: string, handles: unknown): void {
 export function takeOver(
   core: NativeCore,
   address: SocketAddress,
-  type: keyof typeof TYPES,
+  type: ListeningType,
   handles: readonly FileHandle[],
   details: ErrorDetails,
 ): TakenOver {
@@ -66,7 +68,7 @@ export function takeOver(
 function problemOf(
   core: NativeCore,
   address: SocketAddress,
-  type: keyof typeof TYPES,
+  type: ListeningType,
   fd: number,
 ): string | undefined {
   if (core.getOption(fd, SO_DOMAIN) !== AF_UNIX) return "the first is no Unix socket";
