@@ -38,6 +38,7 @@ export function udpMaker(name: string): Maker {
   return {
     name,
     ways: ["second-to-first"],
+    reliable: false,
     first: async (directory, options) => {
       const channel = await UdpSocket.bind(channelOptions(options));
       writeFileSync(portFile(directory), String(channel.localAddress.port));

@@ -56,6 +56,8 @@ export interface Maker {
   readonly twoProcesses: boolean;
   /** Whether the receiver is told that the sender has gone. A datagram socket is not: there is no connection. */
   readonly receiverSeesEnd: boolean;
+  /** `false`: what the receiver has no room for is lost, and the sender is never told to wait. */
+  readonly reliable?: false;
   /** The largest message in bytes, where that is less than 64 KiB. */
   readonly largestMessage?: number;
   /** How many small messages it holds while nobody receives, where that is less than 50. */

@@ -12,9 +12,8 @@ it(
   async () => {
     const names = readdirSync(new URL("makers/", import.meta.url)).map((file) => file.replace(/\.ts$/, ""));
     const makers = await Promise.all(names.map(loadMaker));
-    // UDP may lose messages, and has a test of its own.
     const fit = makers
-      .filter(({ workers, name }) => workers && name !== "udp-socket")
+      .filter(({ workers, reliable }) => workers && reliable !== false)
       .map(({ name }) => name);
     expect(fit.length).toBeGreaterThan(12);
     using directory = scratch();

@@ -1,0 +1,4 @@
+import { maker } from "../makers/udp-socket.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);
