@@ -61,7 +61,7 @@ const UNSUPPORTED_OPTION: Readonly<Record<Capability, string>> = {
   priority: "this mechanism has no options.priority",
   type: "this mechanism has no options.type",
   handles:
-    "no descriptors can travel here; on a Unix socket (stream or seqpacket) open both ends with options.maxHandles",
+    "this mechanism has no options.handles, or was opened without options.maxHandles (Unix sockets, stream and seqpacket)",
 };
 const WRONG_DIRECTION = {
   send: "this channel only sends",

@@ -1,5 +1,4 @@
 import { bytes } from "../../codec/index.js";
-import { BaseListener } from "../../core/base-listener.js";
 import type { Credentials, Listener } from "../../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
@@ -13,6 +12,7 @@ import {
 import { describe, Wait } from "../../core/wait.js";
 import { loadCore, Poll, READABLE } from "../../native/binding.js";
 import type { NativeCore } from "../../native/native-core.js";
+import { AcceptorListener } from "../acceptor-listener.js";
 import { type ConnectingOptions, connectSocket } from "../connecting-socket.js";
 import { checkListeningOptions, type ListeningOptions, ListeningSocket } from "../listening-socket.js";
 import { parseSocketAddress, type SocketAddress } from "../socket-address.js";
@@ -65,74 +65,44 @@ const DEFAULT_MAX_CAPACITY = 64 * 1024 * 1024;
 const MOST_SPIN = 1_000_000;
 
 class RingListener<Out, In>
-  extends BaseListener<SharedBufferChannel<Out, In>>
+  extends AcceptorListener<SharedBufferChannel<Out, In>, ListeningSocket>
   implements SharedBufferListener<Out, In>
 {
-  readonly #core: NativeCore;
-  readonly #path: string;
-  readonly #socket: ListeningSocket;
-  readonly #options: SharedBufferListenOptions<Out, In>;
-  readonly #capacity: number;
-
   constructor(
     core: NativeCore,
     address: SocketAddress,
     capacity: number,
     options: SharedBufferListenOptions<Out, In>,
   ) {
-    super(address.path, "shared-buffer");
-    this.#core = core;
-    this.#path = address.path;
-    this.#options = options;
-    this.#capacity = capacity;
-    this.#socket = ListeningSocket.open(address, "stream", "shared-buffer", options, {
-      accepted: (fd, credentials) => {
-        this.#accepted(fd, credentials);
-      },
-      failed: (error) => {
-        this.failed(error);
-      },
-    });
+    super(address.path, "shared-buffer", (hooks) =>
+      ListeningSocket.open(address, "stream", "shared-buffer", options, {
+        accepted: (fd, credentials) => {
+          const memory = offer(core, fd, capacity, address.path);
+          if (memory !== undefined)
+            hooks.arrived(() => makeChannel(core, fd, memory, credentials, address.path, options));
+        },
+        failed: (error) => {
+          hooks.failed(error);
+        },
+      }),
+    );
   }
 
   get refused(): number {
-    return this.#socket.refused;
+    return this.source.refused;
   }
+}
 
-  ref(): this {
-    this.#socket.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#socket.unref();
-    return this;
-  }
-
-  protected override pauseAccepting(): void {
-    this.#socket.pause();
-  }
-
-  protected override resumeAccepting(): void {
-    this.#socket.resume();
-  }
-
-  protected override release(): Promise<void> {
-    return this.#socket.close();
-  }
-
-  #accepted(fd: number, credentials: Credentials): void {
-    const details = { operation: "accept", mechanism: "shared-buffer", address: this.#path } as const;
-    let memory: RingMemory;
-    try {
-      memory = offerMemory(this.#core, fd, this.#capacity, details);
-    } catch (error) {
-      this.#core.close(fd);
-      // The client has gone again, or is told by the end that there is no memory for it; the others are still served.
-      if (error instanceof ChannelError) return;
-      throw error;
-    }
-    this.arrived(makeChannel(this.#core, fd, memory, credentials, this.#path, this.#options));
+/** Gives a client its memory; `undefined`: that could not be, and it is disconnected. */
+function offer(core: NativeCore, fd: number, capacity: number, path: string): RingMemory | undefined {
+  const details = { operation: "accept", mechanism: "shared-buffer", address: path } as const;
+  try {
+    return offerMemory(core, fd, capacity, details);
+  } catch (error) {
+    core.close(fd);
+    // The client has gone again, or is told by the end that there is no memory for it; the others are still served.
+    if (error instanceof ChannelError) return undefined;
+    throw error;
   }
 }
 

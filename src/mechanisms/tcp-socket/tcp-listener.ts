@@ -1,14 +1,16 @@
-import { BaseListener } from "../../core/base-listener.js";
 import type { InternetAddress } from "../../core/channel.js";
+import { AcceptorListener } from "../acceptor-listener.js";
 import type { Acceptor } from "./acceptors.js";
 import { Gate } from "./gate.js";
 import type { CheckedListenOptions } from "./options.js";
 import type { TcpChannel, TcpListener } from "./types.js";
 
 /** A listener: an {@link Acceptor} brings connections, a {@link Gate} lets them in. */
-export class TcpServer<Out, In> extends BaseListener<TcpChannel<Out, In>> implements TcpListener<Out, In> {
+export class TcpServer<Out, In>
+  extends AcceptorListener<TcpChannel<Out, In>, Acceptor>
+  implements TcpListener<Out, In>
+{
   declare readonly address: InternetAddress;
-  readonly #acceptor: Acceptor;
   readonly #gate: Gate<Out, In>;
 
   /**
@@ -16,50 +18,30 @@ export class TcpServer<Out, In> extends BaseListener<TcpChannel<Out, In>> implem
    * @param options - complete and checked
    */
   constructor(acceptor: Acceptor, options: CheckedListenOptions<Out, In>) {
-    super(acceptor.address, "tcp-socket");
-    this.#acceptor = acceptor;
-    this.#gate = new Gate(options, {
-      arrived: (make) => {
-        try {
-          this.arrived(make());
-        } catch (error) {
-          this.failed(error as Error);
-        }
-      },
-      changed: () => {
-        acceptor.watch();
-      },
+    let gate: Gate<Out, In> | undefined;
+    super(acceptor.address, "tcp-socket", (hooks) => {
+      gate = new Gate(options, {
+        arrived: (make) => {
+          hooks.arrived(make);
+        },
+        changed: () => {
+          acceptor.watch();
+        },
+      });
+      acceptor.start(gate, (error) => {
+        hooks.failed(error);
+      });
+      return acceptor;
     });
-    acceptor.start(this.#gate, (error) => {
-      this.failed(error);
-    });
+    this.#gate = gate as unknown as Gate<Out, In>;
   }
 
   get refused(): number {
     return this.#gate.refused;
   }
 
-  ref(): this {
-    this.#acceptor.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#acceptor.unref();
-    return this;
-  }
-
-  protected override pauseAccepting(): void {
-    this.#acceptor.pause();
-  }
-
-  protected override resumeAccepting(): void {
-    this.#acceptor.resume();
-  }
-
-  protected override release(): Promise<void> {
-    this.#acceptor.close();
+  protected override async release(): Promise<void> {
+    await super.release();
     this.#gate.close();
-    return Promise.resolve();
   }
 }
