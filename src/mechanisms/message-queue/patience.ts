@@ -1,8 +1,11 @@
 /**
- * So many turns of the event loop an empty or full queue is asked again before the kernel is told to wake this process: in a stream of messages the next is there in
- * microseconds, and a wake takes a hundred.
+ * So many turns of the event loop an empty or full queue is asked again before this process sleeps: in a stream of messages the next is there in microseconds, and a
+ * wake takes a hundred. It begins with the first number, doubles when asking has found something, and halves when it has not: two processes that share a processor do
+ * not keep it from one another for long.
  */
-const PATIENT_TURNS = 16;
+const FIRST_TURNS = 16;
+const MOST_TURNS = 256;
+const LEAST_TURNS = 4;
 
 /**
  * Asks again at the next turns of the event loop, as long as that makes sense: in a stream. In a conversation the peer may need this processor for its answer, and to be
@@ -11,6 +14,7 @@ const PATIENT_TURNS = 16;
 export class Patience {
   readonly #ask: () => void;
   #streak = 0;
+  #turns = FIRST_TURNS;
   #turnsLeft = 0;
   #asking = false;
 
@@ -27,10 +31,14 @@ export class Patience {
   /** Asks at the next turn; `false`: it has asked often enough. */
   askSoon(): boolean {
     if (this.#asking) return true;
-    if (this.#streak > 1) this.#turnsLeft = PATIENT_TURNS;
+    if (this.#streak > 1) {
+      if (this.#turnsLeft < this.#turns && this.#turnsLeft > 0)
+        this.#turns = Math.min(this.#turns * 2, MOST_TURNS);
+      this.#turnsLeft = this.#turns;
+    }
     this.#streak = 0;
     if (this.#turnsLeft === 0) return false;
-    this.#turnsLeft--;
+    if (--this.#turnsLeft === 0) this.#turns = Math.max(this.#turns >> 1, LEAST_TURNS);
     this.#asking = true;
     setImmediate(() => {
       this.#asking = false;

@@ -90,9 +90,15 @@ export class PosixPort implements QueuePort {
   }
 
   watch(): void {
+    if (this.#closed) return;
+    if (this.#patience.askSoon()) {
+      // While it asks by itself nothing may watch: every message that is sent or received wakes whoever watches the queue, on the other side's time.
+      if (this.#watched !== 0) this.#poll.set((this.#watched = 0));
+      return;
+    }
     // Once watched it stays so until a message comes that nobody wants: receives follow one another, and each change costs a system call.
     const wanted = (this.#wanted.size > 0 ? READABLE : 0) | (this.#later === undefined ? 0 : WRITABLE);
-    if ((wanted & ~this.#watched) === 0 || (!this.#closed && this.#patience.askSoon())) return;
+    if ((wanted & ~this.#watched) === 0 && this.#watched !== 0) return;
     this.#watch(wanted | (this.#watched & READABLE));
   }
 
