@@ -25,6 +25,8 @@ const table = {
     node: true,
     packages: ["node-unix-socket"],
   },
+  // connect() and listen() by URL: the one place below the index that knows all mechanisms.
+  door: { rooms: ["core", "mechanisms", "mechanisms/*"], node: false, packages: [] },
   rpc: { rooms: ["core", "codec"], node: true, packages: [] },
   pubsub: { rooms: ["core", "codec"], node: true, packages: [] },
   daemon: {
@@ -32,7 +34,11 @@ const table = {
     node: true,
     packages: [],
   },
-  index: { rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*"], node: false, packages: [] },
+  index: {
+    rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "door"],
+    node: false,
+    packages: [],
+  },
   cli: { rooms: [], node: true, packages: [], public: true },
   examples: { rooms: [], node: true, packages: [], public: true },
   docs: { rooms: [], node: true, packages: [], public: true },

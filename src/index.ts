@@ -95,3 +95,19 @@ export type {
   SharedBufferListenOptions,
 } from "./mechanisms/shared-buffer/shared-buffer-connection.js";
 export type { ConnectingOptions } from "./mechanisms/connecting-socket.js";
+export { connect } from "./door/connect.js";
+export { listen } from "./door/listen.js";
+export type {
+  AnyConnectOptions,
+  AnyListenOptions,
+  Connected,
+  ConnectOptions,
+  ConnectSchemes,
+  KnownUrl,
+  Listening,
+  ListenOptions,
+  ListenSchemes,
+  Scheme,
+  SchemeOf,
+  SchemeTypes,
+} from "./door/types.js";

@@ -23,12 +23,13 @@ const native = "../native/binding.js";
 const codec = "../codec/json.js";
 const shared = "../mechanisms/unix-path.js";
 const mechanism = "../mechanisms/named-pipe/reader.js";
+const door = "../door/connect.js";
 const rpc = "../rpc/index.js";
 const pubsub = "../pubsub/index.js";
 const daemon = "../daemon/index.js";
 const cli = "../cli/main.js";
 const index = "../index.js";
-const everything = [core, native, codec, shared, mechanism, rpc, pubsub, daemon, cli, index];
+const everything = [core, native, codec, shared, mechanism, door, rpc, pubsub, daemon, cli, index];
 const packages = [
   "node:fs",
   "fast-check",
@@ -59,6 +60,7 @@ const table: readonly { file: string; allowed: readonly string[]; deeper?: true 
     allowed: [core, native, codec, shared, "node:fs", "node-unix-socket"],
     deeper: true,
   },
+  { file: "src/door/sample.ts", allowed: [core, shared, mechanism, door] },
   { file: "src/rpc/sample.ts", allowed: [core, codec, rpc, "node:fs"] },
   { file: "src/pubsub/sample.ts", allowed: [core, codec, pubsub, "node:fs"] },
   {
@@ -114,6 +116,7 @@ describe("the layer rule", () => {
       "./codec/a.js",
       "./mechanisms/signal/a.js",
       "./native/binding.js",
+      "./door/connect.js",
     ]) {
       expect(messages("src/index.ts", `export * from "${specifier}";`), specifier).toEqual([]);
     }
