@@ -110,7 +110,10 @@ export interface ListenSchemes<Out, In> {
   /** `fifo:/run/a`: the end that reads, of a FIFO that is made where it is missing. */
   readonly fifo: SchemeTypes<
     Receiver<In>,
-    NamedPipeReaderOptions<In> & { readonly mode?: number | undefined }
+    NamedPipeReaderOptions<In> & {
+      /** Permission bits of the FIFO that is made; one that is there has no wider ones. 0o600 by default. */ readonly mode?:
+        number | undefined;
+    }
   >;
   /** `shm:/run/a.sock`, `shm:@name` */
   readonly shm: SchemeTypes<SharedBufferListener<Out, In>, SharedBufferListenOptions<Out, In>>;
@@ -133,7 +136,9 @@ export interface ListenSchemes<Out, In> {
   readonly tls: SchemeTypes<
     TcpListener<Out, In>,
     Omit<TcpListenOptions<Out, In>, "host" | "port"> & {
-      readonly tls: NonNullable<TcpListenOptions<Out, In>["tls"]>;
+      /** Options of `tls.createServer()`, at least `key` and `cert`. */ readonly tls: NonNullable<
+        TcpListenOptions<Out, In>["tls"]
+      >;
     }
   >;
   /** `udp://host:port`: the bound socket. */
