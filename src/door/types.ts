@@ -111,8 +111,8 @@ export interface ListenSchemes<Out, In> {
   readonly fifo: SchemeTypes<
     Receiver<In>,
     NamedPipeReaderOptions<In> & {
-      /** Permission bits of the FIFO that is made; one that is there has no wider ones. 0o600 by default. */ readonly mode?:
-        number | undefined;
+      /** Permission bits of the FIFO that is made; one that is there may have no wider ones. 0o600 by default. */
+      readonly mode?: number | undefined;
     }
   >;
   /** `shm:/run/a.sock`, `shm:@name` */
@@ -136,9 +136,8 @@ export interface ListenSchemes<Out, In> {
   readonly tls: SchemeTypes<
     TcpListener<Out, In>,
     Omit<TcpListenOptions<Out, In>, "host" | "port"> & {
-      /** Options of `tls.createServer()`, at least `key` and `cert`. */ readonly tls: NonNullable<
-        TcpListenOptions<Out, In>["tls"]
-      >;
+      /** Options of `tls.createServer()`, at least `key` and `cert`. */
+      readonly tls: NonNullable<TcpListenOptions<Out, In>["tls"]>;
     }
   >;
   /** `udp://host:port`: the bound socket. */
