@@ -51,9 +51,13 @@ function openQueue(target: Target, options: Gives["mq"]["takes"]): Promise<Gives
 /** A TLS server without a certificate would listen, and refuse everybody who comes. */
 function checkIdentity(tls: Gives["tls"]["takes"]["tls"] | undefined): void {
   const { key, cert, pfx } = tls ?? {};
-  if ((key !== undefined && cert !== undefined) || pfx !== undefined) return;
+  if (pfx !== undefined) return;
+  const missing = [key === undefined ? "key" : "", cert === undefined ? "cert" : ""].filter(
+    (name) => name !== "",
+  );
+  if (missing.length === 0) return;
   throw new TypeError(
-    `options.tls must have key and cert (or pfx) to listen at tls://, received ${describe(tls)}`,
+    `options.tls must have key and cert (or pfx) to listen at tls://, received ${describe(tls)} without ${missing.join(" and ")}`,
   );
 }
 

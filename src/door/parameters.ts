@@ -25,8 +25,9 @@ const listening = (form: Form): Parameter => ({ form, ends: ["listen"] });
 const common: Parameters = { maxMessageSize: both("number"), timeout: connecting("number") };
 const queue: Parameters = {
   ...common,
-  create: connecting("boolean"),
-  exclusive: both("boolean"),
+  create: both("boolean"),
+  // Not for who connects: without `create` it would be an error there.
+  exclusive: listening("boolean"),
   maxMessages: both("number"),
   mode: both("mode"),
 };

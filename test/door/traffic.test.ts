@@ -169,8 +169,12 @@ describe("the parameters of a URL", () => {
   test("let a sender make the queue", async () => {
     const url = `mq:/${name}-first` as const;
     await expect(connect(url)).rejects.toEqual(coded("ERR_NO_PEER"));
+    await expect(listen(`${url}?create=false`)).rejects.toEqual(coded("ERR_NO_PEER"));
     await using sender = await connect(`${url}?create=true`);
     await sender.send(Buffer.from("early"));
+    await expect(listen(`${url}?exclusive=true`)).rejects.toEqual(coded("ERR_ADDRESS_IN_USE"));
+    await using second = await connect(`${url}?exclusive=true`);
+    await second.send(Buffer.from("later"));
     await using receiver = await listen(url);
     MessageQueue.unlink(`/${name}-first`);
     expect(String(await receiver.receive())).toBe("early");
