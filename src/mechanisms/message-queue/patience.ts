@@ -3,9 +3,9 @@
  * wake takes a hundred. It begins with the first number, doubles when asking has found something, and halves when it has not: two processes that share a processor do
  * not keep it from one another for long.
  */
-const FIRST_TURNS = 16;
-const MOST_TURNS = 256;
-const LEAST_TURNS = 4;
+const FIRST_TURNS = 64;
+const MOST_TURNS = 1024;
+const LEAST_TURNS = 16;
 
 /**
  * Asks again at the next turns of the event loop, as long as that makes sense: in a stream. In a conversation the peer may need this processor for its answer, and to be
