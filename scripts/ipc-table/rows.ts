@@ -114,7 +114,7 @@ export const rows: readonly Row[] = [
   },
   {
     title: "[`MessageQueue`](message-queues.md) POSIX",
-    measured: "MessageQueue posix",
+    measured: "MessageQueue POSIX",
     open: queue("posix"),
     systemSize: { setting: "fs/mqueue/msgsize_default", untouched: 8192, bytes: 8192 },
     waits: "the sender, while the queue is full (10 messages); nobody for a process that is not there",
@@ -122,7 +122,7 @@ export const rows: readonly Row[] = [
   },
   {
     title: "[`MessageQueue`](message-queues.md) System V",
-    measured: "MessageQueue sysv",
+    measured: "MessageQueue System V",
     open: queue("sysv"),
     systemSize: { setting: "kernel/msgmax", untouched: 8192, bytes: 8192 },
     waits: "the sender, while the queue is full (16 KiB); nobody for a process that is not there",
