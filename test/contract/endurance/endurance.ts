@@ -2,9 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { startPeer } from "../../support/child.js";
 import { RemoteEnd } from "../../support/remote-end.js";
+import { settledDescriptors } from "../../support/settled-descriptors.js";
 import { openAcross, type Role } from "../lines/across.js";
 import type { EndName, Maker, Way } from "../maker.js";
-import { openDescriptors, scratch, type Subject, within } from "../subject.js";
+import { scratch, type Subject, within } from "../subject.js";
 import { type Outcome, type Plan, receiveToEnd, sendToEnd } from "../traffic.js";
 
 const MEBIBYTE = 1024 * 1024;
@@ -50,14 +51,14 @@ export function describeEndurance(maker: Maker): void {
       { timeout: 400_000 },
       async () => {
         await killOnce(maker, 0);
-        const before = openDescriptors();
+        const before = await settledDescriptors();
         let next = 0;
         await Promise.all(
           Array.from({ length: LANES }, async () => {
             while (next < KILLS) await killOnce(maker, next++);
           }),
         );
-        expect(openDescriptors(), "descriptors open after all of it").toBe(before);
+        expect(await settledDescriptors(), "descriptors open after all of it").toBe(before);
       },
     );
   });

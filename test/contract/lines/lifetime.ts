@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { fill, openDescriptors, openPair, scratch, SMALL_QUEUES, type Subject, within } from "../subject.js";
+import { fill, openPair, scratch, SMALL_QUEUES, type Subject, within } from "../subject.js";
 import { compose, verify } from "../traffic.js";
 import { startPeer } from "../../support/child.js";
+import { settledDescriptors } from "../../support/settled-descriptors.js";
 
 /** Lines 12 to 14: what is released, what keeps a process alive, and where user code runs. */
 export function lifetimeLines(subject: Subject): void {
@@ -30,9 +31,9 @@ export function lifetimeLines(subject: Subject): void {
       ];
       // The first opening may load what stays, such as an addon.
       for (const ending of endings) await ending();
-      const before = openDescriptors();
+      const before = await settledDescriptors();
       for (let cycle = 0; cycle < 10; cycle++) for (const ending of endings) await ending();
-      expect(openDescriptors()).toBe(before);
+      expect(await settledDescriptors()).toBe(before);
     });
 
     it("gives no descriptor to a child process", async () => {

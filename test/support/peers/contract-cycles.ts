@@ -1,7 +1,8 @@
 // Opens and closes pairs of channels in turn, and tells how many descriptors and how much memory that has cost.
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { makePair } from "../../contract/maker.js";
 import { loadMaker } from "../load-maker.js";
+import { settledDescriptors } from "../settled-descriptors.js";
 
 /** Enough for the pools of the runtime to have taken what they take once. */
 const WARM_UP = 100;
@@ -9,9 +10,9 @@ const WARM_UP = 100;
 const [name = "", directory = "", count = ""] = process.argv.slice(2);
 const maker = await loadMaker(name);
 await cycle(WARM_UP);
-const before = measure();
+const before = await measure();
 await cycle(Number(count));
-const after = measure();
+const after = await measure();
 console.log(
   JSON.stringify({
     cycles: Number(count),
@@ -34,9 +35,9 @@ async function cycle(cycles: number): Promise<void> {
   }
 }
 
-function measure(): { descriptors: number; residentBytes: number; mappings: number } {
+async function measure(): Promise<{ descriptors: number; residentBytes: number; mappings: number }> {
   return {
-    descriptors: readdirSync("/proc/self/fd").length,
+    descriptors: await settledDescriptors(),
     residentBytes: Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * 4096,
     mappings: readFileSync("/proc/self/maps", "utf8").split("\n").length,
   };

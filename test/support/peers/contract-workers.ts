@@ -1,11 +1,12 @@
 // Opens ends of channels in worker threads and terminates them in mid-traffic, then tells how many descriptors are left. With several makers (their names, with commas) each
 // in turn, while a pair of every kind in this thread carries messages of which none may be lost.
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { ChannelError } from "sluice";
 import { type End, type EndName, type Maker, makePair, type Way } from "../../contract/maker.js";
 import { loadMaker } from "../load-maker.js";
+import { settledDescriptors } from "../settled-descriptors.js";
 import { type Plan, receiveToEnd, sendToEnd } from "../../contract/traffic.js";
 
 interface Task {
@@ -56,7 +57,7 @@ async function runWorkers(names: readonly string[], directory: string, count: nu
   let refused: string | undefined;
   for (const maker of makers)
     refused = await runWorker(maker, path.join(directory, `first-${maker.name}`), "both");
-  const before = descriptors();
+  const before = await settledDescriptors();
   const bystanders =
     names.length === 1 ? [] : await Promise.all(makers.map((maker) => bystander(maker, directory)));
   for (let index = 1; index < count && refused === undefined; index++) {
@@ -65,7 +66,7 @@ async function runWorkers(names: readonly string[], directory: string, count: nu
     await runWorker(maker, path.join(directory, String(index)), ends);
   }
   const carried = await Promise.all(bystanders.map((stop) => stop()));
-  const descriptorsLeft = descriptors() - before;
+  const descriptorsLeft = (await settledDescriptors()) - before;
   const outcome =
     refused === undefined ? { terminated: count, descriptorsLeft } : { refused, descriptorsLeft };
   console.log(JSON.stringify(names.length === 1 ? outcome : { ...outcome, carried }));
@@ -135,8 +136,4 @@ async function runWorker(maker: Maker, directory: string, ends: Task["ends"]): P
   }
   maker.remove?.(directory);
   return message.refused;
-}
-
-function descriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
