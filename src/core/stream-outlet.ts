@@ -134,9 +134,9 @@ export class StreamOutlet implements Outlet {
   /** Descriptors go with the first byte of their message. It is never in the queue: who sends it waits until the kernel has the descriptors, and may then close them. */
   placeWith(payload: Uint8Array, { handles = [] }: SendOptions): boolean {
     this.#drain();
+    this.#tell();
     if (this.accepted > this.left) {
       this.#awaited = true;
-      this.#tell();
       return false;
     }
     const frame = Buffer.allocUnsafe(payload.length + this.#framing.overhead);
@@ -243,9 +243,11 @@ export class StreamOutlet implements Outlet {
   };
 
   #tell(): void {
-    if (this.left === this.#toldLeft && !this.#awaited) return;
+    // Who waits with descriptors is told once all before him has left, and not before: he would ask at once, find the same, and ask again, and the event loop would not turn.
+    const isHisTurn = this.#awaited && this.accepted === this.left;
+    if (this.left === this.#toldLeft && !isHisTurn) return;
     this.#toldLeft = this.left;
-    if (this.accepted === this.left) this.#awaited = false;
+    if (isHisTurn) this.#awaited = false;
     this.#onLeft();
   }
 }

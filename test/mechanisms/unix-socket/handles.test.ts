@@ -294,6 +294,56 @@ except OSError as error: print(type(error).__name__)`;
     expect(await python.nextLine()).toMatch(/BrokenPipeError|ConnectionResetError/);
   });
 
+  it.each(["stream", "seqpacket"] as const)(
+    "wait for all that was accepted before them: %s",
+    async (type) => {
+      const [left, right] = UnixSocket.pair({ type, maxHandles: 1 });
+      const message = Buffer.alloc(17_000, 1);
+      // More than one write takes, so that the queue empties in several.
+      let queued = 0;
+      while (left.trySend(message)) queued++;
+      expect(queued).toBeGreaterThan(40);
+      const fd = openFile("last", "after all");
+      const sent = left.send(Buffer.from("with a file"), { handles: [fd] });
+      for (let count = 0; count < queued; count++) expect((await right.receive()).equals(message)).toBe(true);
+      const { message: last, handles = [] } = await right.receiveEnvelope();
+      expect(String(last)).toBe("with a file");
+      expect(handles.map(contentOf)).toEqual(["after all"]);
+      for (const handle of handles) handle.close();
+      await sent;
+      closeSync(fd);
+      await Promise.all([left.close(), right.close()]);
+    },
+  );
+
+  it("can be given up while they wait, and the connection goes on", async () => {
+    const [left, right] = UnixSocket.pair({ maxHandles: 1 });
+    const message = Buffer.alloc(17_000, 1);
+    let queued = 0;
+    while (left.trySend(message)) queued++;
+    const stop = new AbortController();
+    const given = left.send(Buffer.from("given up"), { handles: [0], signal: stop.signal });
+    const late = left.send(Buffer.from("too late"), { handles: [0], timeout: 1 });
+    const after = left.send(Buffer.from("after it"));
+    stop.abort(new Error("enough"));
+    await expect(given).rejects.toThrow("enough");
+    await expect(late).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+    for (let count = 0; count < queued; count++) await right.receive();
+    const envelope = await right.receiveEnvelope();
+    expect([String(envelope.message), envelope.handles]).toEqual(["after it", undefined]);
+    await after;
+    await Promise.all([left.close(), right.close()]);
+  });
+
+  it("that wait are told of the peer's end", async () => {
+    const [left, right] = UnixSocket.pair({ maxHandles: 1 });
+    while (left.trySend(Buffer.alloc(17_000)));
+    const waiting = left.send(Buffer.from("never"), { handles: [0] });
+    right.destroy();
+    await expect(waiting).rejects.toMatchObject({ code: "ERR_PEER_DIED" });
+    await Promise.all([left.closed, right.closed]);
+  });
+
   it("go with the first part of a message that the kernel takes in parts", async () => {
     const [left, right] = UnixSocket.pair({ maxHandles: 1 });
     const fd = openFile("large", "with a large one");
