@@ -12,7 +12,7 @@
 
 #define END_SEQUENCE 0xffffffffu
 // Set in the length of a message that was sent after the warm-up: the receiver counts from the first such message on.
-#define COUNTED 0x80000000u
+#define COUNTED 0x40000000u
 #define MAX_SUBSCRIBERS 16
 
 struct options {

@@ -18,12 +18,15 @@ export class Ping {
   readonly size: number;
   readonly #message: Buffer;
   readonly #filler: string;
-  readonly #times: number[] = [];
+  // Also written during the warm-up: nothing is done for the first time when the measured part begins.
+  readonly #times: Float64Array = new Float64Array(MOST_SAMPLES);
+  #count = 0;
+  #isWarm = false;
   readonly #warmEnd: number;
   readonly #measure: number;
   #end = Infinity;
   #sequence = -1;
-  #asked = 0;
+  #asked = NaN;
 
   constructor(size: number, span: Span) {
     this.size = size;
@@ -66,7 +69,7 @@ export class Ping {
   }
 
   report(): AskerReport {
-    const sorted = Float64Array.from(this.#times).sort();
+    const sorted = this.#times.slice(0, this.#count).sort();
     const median = sorted[Math.floor(sorted.length / 2)];
     const p99 = sorted[Math.floor(sorted.length * 0.99)];
     if (median === undefined || p99 === undefined) throw new Error("no round trip was measured");
@@ -74,9 +77,13 @@ export class Ping {
   }
 
   #record(now: number): boolean {
-    if (this.#end !== Infinity) this.#times.push((now - this.#asked) * 1000);
-    else if (now >= this.#warmEnd && this.#sequence >= WARM_TRIPS) this.#end = now + this.#measure;
-    return this.#times.length < MOST_SAMPLES && (now < this.#end || this.#times.length === 0);
+    if (this.#count < MOST_SAMPLES) this.#times[this.#count++] = (now - this.#asked) * 1000;
+    if (this.#isWarm) return this.#count < MOST_SAMPLES && (now < this.#end || this.#count === 0);
+    if (now < this.#warmEnd || this.#sequence < WARM_TRIPS) return true;
+    this.#isWarm = true;
+    this.#end = now + this.#measure;
+    this.#count = 0;
+    return true;
   }
 
   #next(): Buffer {

@@ -1,7 +1,10 @@
 /** Marks the last message of a run. */
 export const END_SEQUENCE = 0xffff_ffff;
-/** Set in the length of a message that was sent after the warm-up: the receiver counts from the first such message on. */
-export const COUNTED = 0x8000_0000;
+/**
+ * Set in the length of a message that was sent after the warm-up: the receiver counts from the first such message on. Small enough for V8's small
+ * integers: a larger one would have code thrown away, on both sides, that was compiled for small ones, and just when the clock begins to run.
+ */
+export const COUNTED = 0x4000_0000;
 
 /** How long a run takes, in milliseconds. What happens during warm-up is not counted. */
 export interface Span {
@@ -30,6 +33,8 @@ export function clockInterval(size: number): number {
 
 const FILLER = 0x78;
 const FILLER_WORD = 0x7878_7878;
+/** Eight bytes of filler: the widest that JavaScript stores at once. */
+const FILLER_DOUBLE: number = new Float64Array(Uint32Array.of(FILLER_WORD, FILLER_WORD).buffer)[0] ?? NaN;
 /** Bytes that a batch of messages may have, and the most messages. */
 const BATCH_BYTES = 256 * 1024;
 const BATCH_MESSAGES = 1024;
@@ -50,19 +55,26 @@ export class Source {
   readonly #warmEnd: number;
   readonly #measure: number;
   #end = Infinity;
+  #isWarm = false;
   /** A sender that is held up all the time still has some messages counted. */
   readonly #fewest: number;
-  #cpuAtWarm: number | undefined;
+  // NaN rather than undefined or 0: a field keeps its representation in V8 when the measured part begins.
+  #cpuAtWarm = NaN;
   #sequenceAtWarm = 0;
   #lengthWord: number;
   readonly #filler: string;
   readonly #pattern: Buffer;
   #lentFrom: Uint8Array | undefined;
-  #lent: Uint32Array = new Uint32Array(0);
+  #lentWords: Uint32Array = new Uint32Array(0);
+  #lentDoubles: Float64Array = new Float64Array(0);
 
   constructor(size: number, span: Span) {
     this.size = size;
+    // Assigned twice, so that V8 does not take it for a constant until the measured part begins.
+    this.#lengthWord = COUNTED + size;
     this.#lengthWord = size;
+    this.#isWarm = true;
+    this.#isWarm = false;
     this.#strideWords = Math.ceil(size / 8) * 2;
     this.#batch = Math.max(1, Math.min(BATCH_MESSAGES, Math.floor(BATCH_BYTES / size)));
     const memory = new ArrayBuffer(this.#batch * this.#strideWords * 4);
@@ -110,24 +122,25 @@ export class Source {
     writeNumber(target, this.size - 4, sequence);
   }
 
-  /** Writes the next message into larger memory, at this offset, all of its bytes: sizes and offsets are multiples of four. */
+  /** Writes the next message into larger memory, at this offset, all of its bytes: sizes and offsets are multiples of eight. */
   fillAt(memory: Uint8Array, start: number): void {
-    const words = this.#wordsOf(memory);
+    if (this.#lentFrom !== memory) this.#look(memory);
+    const words = this.#lentWords;
+    const doubles = this.#lentDoubles;
     const sequence = this.#number();
-    const first = start >> 2;
-    const last = first + (this.size >> 2) - 1;
-    words[first] = sequence;
-    words[first + 1] = this.#lengthWord;
-    for (let word = first + 2; word < last; word++) words[word] = FILLER_WORD;
-    words[last] = sequence;
+    const first = start >> 3;
+    const last = first + (this.size >> 3) - 1;
+    words[first * 2] = sequence;
+    words[first * 2 + 1] = this.#lengthWord;
+    for (let place = first + 1; place < last; place++) doubles[place] = FILLER_DOUBLE;
+    words[last * 2] = FILLER_WORD;
+    words[last * 2 + 1] = sequence;
   }
 
-  #wordsOf(memory: Uint8Array): Uint32Array {
-    if (this.#lentFrom !== memory) {
-      this.#lentFrom = memory;
-      this.#lent = new Uint32Array(memory.buffer, memory.byteOffset, memory.byteLength >> 2);
-    }
-    return this.#lent;
+  #look(memory: Uint8Array): void {
+    this.#lentFrom = memory;
+    this.#lentWords = new Uint32Array(memory.buffer, memory.byteOffset, memory.byteLength >> 2);
+    this.#lentDoubles = new Float64Array(memory.buffer, memory.byteOffset, memory.byteLength >> 3);
   }
 
   /** The next message as text, for peers that carry no bytes: number and length in hexadecimal, then filler. */
@@ -140,14 +153,15 @@ export class Source {
     return {
       role: "sender",
       messages: this.#sequence - this.#sequenceAtWarm,
-      cpuSeconds: cpuSeconds() - (this.#cpuAtWarm ?? 0),
+      cpuSeconds: cpuSeconds() - this.#cpuAtWarm,
     };
   }
 
   #number(): number {
     if (this.#sequence % this.#interval === 0) {
       const now = performance.now();
-      if (this.#cpuAtWarm === undefined && now >= this.#warmEnd) {
+      if (!this.#isWarm && now >= this.#warmEnd) {
+        this.#isWarm = true;
         // From now on, so that a sender which was held up still has its whole time.
         this.#end = now + this.#measure;
         this.#cpuAtWarm = cpuSeconds();
