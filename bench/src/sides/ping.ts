@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Span } from "./source.js";
 import { readNumber } from "./sink.js";
 

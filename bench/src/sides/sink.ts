@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { COUNTED, cpuSeconds, END_SEQUENCE } from "./source.js";
 
 /** What a receiver counted, by its own clock, from the end of the warm-up to the last message. */

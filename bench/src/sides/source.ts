@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 /** Marks the last message of a run. */
 export const END_SEQUENCE = 0xffff_ffff;
 /**

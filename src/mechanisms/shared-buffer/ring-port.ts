@@ -3,6 +3,7 @@ import type { PacketPort, PacketSink } from "../../core/packet-port.js";
 import { Poll, READABLE } from "../../native/binding.js";
 import { EAGAIN } from "../../native/constants.js";
 import type { NativeCore } from "../../native/native-core.js";
+import { readInOrder } from "./memory-order.js";
 import { DATA_SLEEP, RingViolation, ROOM_SLEEP, STATE, STATE_FINISHED } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
 import { RingReader, type RecordSink } from "./ring-reader.js";
@@ -199,7 +200,7 @@ export class RingPort implements PacketPort {
 
   /** Tells the consumer of what was published, if it sleeps. */
   #wakeReader(): void {
-    const asleep = Atomics.load(this.#peer, DATA_SLEEP);
+    const asleep = readInOrder(this.#peer, DATA_SLEEP);
     if (asleep === 0 || asleep === this.#rungForData) return;
     this.#rungForData = asleep;
     // A failure is the peer's end, which the poll is about to tell with all that the peer had published.
@@ -267,7 +268,7 @@ export class RingPort implements PacketPort {
 
   /** Tells the producer that there is room, if it sleeps. */
   #wakeWriter(): void {
-    const asleep = Atomics.load(this.#peer, ROOM_SLEEP);
+    const asleep = readInOrder(this.#peer, ROOM_SLEEP);
     if (asleep === 0 || asleep === this.#rungForRoom) return;
     // Half the ring is room for any message; waking the producer for less would cost more wake-ups than it saves. But when there is nothing
     // to read, because the user has been lent so much, then waiting for more room would be waiting for ever.
@@ -298,25 +299,36 @@ export class RingPort implements PacketPort {
     try {
       action();
     } catch (error) {
-      const failure = this.#fail(error);
-      if (failure === error) throw error;
+      this.#failUnlessOwn(error);
     }
-    if (this.#pushed) {
-      this.#pushed = false;
-      this.#sink.arrived();
-    }
+    this.#tellPushed();
   }
 
   #read(): number {
     let read = 0;
-    this.guarded(() => {
+    // As `guarded`, without a function made for each message of a conversation.
+    try {
       if (this.lender.leavesInRing) this.lender.serve();
       else {
         read = this.reader.copyOut(this.#records, BYTES_A_TURN);
         if (read > 0) this.giveBack();
       }
-    });
+    } catch (error) {
+      this.#failUnlessOwn(error);
+    }
+    this.#tellPushed();
     return read;
+  }
+
+  /** Ends the channel for what the peer did wrong; throws on what is not his fault. */
+  #failUnlessOwn(error: unknown): void {
+    if (this.#fail(error) === error) throw error;
+  }
+
+  #tellPushed(): void {
+    if (!this.#pushed) return;
+    this.#pushed = false;
+    this.#sink.arrived();
   }
 
   #run(): void {

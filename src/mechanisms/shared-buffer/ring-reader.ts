@@ -1,4 +1,5 @@
 import { BufferView } from "../../core/view.js";
+import { readInOrder } from "./memory-order.js";
 import { HEAD, HEADER_BYTES, largestPayload, recordSize, RingViolation, TAIL } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
 
@@ -71,9 +72,9 @@ export class RingReader {
     return this.#published();
   }
 
-  /** Whether a record was published that was not read. Two loads: cheap enough to be asked in a loop. */
+  /** Whether a record was published that was not read. Cheap enough to be asked in a loop, if that has a call in it (see `readInOrder`). */
   get hasData(): boolean {
-    return Atomics.load(this.#peer, TAIL) !== this.#cursor;
+    return readInOrder(this.#peer, TAIL) !== this.#cursor;
   }
 
   /** Bytes of records that were published and not read. */
@@ -241,7 +242,7 @@ export class RingReader {
 
   /** Bytes between head and the producer's tail. */
   #published(): number {
-    const published = (Atomics.load(this.#peer, TAIL) - this.#head) | 0;
+    const published = (readInOrder(this.#peer, TAIL) - this.#head) | 0;
     if (published < ((this.#cursor - this.#head) | 0) || published > this.#capacity) {
       throw new RingViolation(`it says that it has published ${published} of ${this.#capacity} bytes`);
     }

@@ -1,4 +1,5 @@
 import { describe } from "../../core/wait.js";
+import { readInOrder } from "./memory-order.js";
 import { HEADER_BYTES, HEAD, recordSize, RingViolation, TAIL } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
 
@@ -117,7 +118,7 @@ export class RingWriter {
   }
 
   #roomAt(tail: number): number {
-    const head = Atomics.load(this.#peer, HEAD);
+    const head = readInOrder(this.#peer, HEAD);
     const used = (tail - head) | 0;
     if (used < 0 || used > this.#capacity) {
       throw new RingViolation(`it says that ${used} of ${this.#capacity} bytes are not consumed`);

@@ -1,4 +1,4 @@
-import { readAfterAtomic } from "../memory-order.js";
+import { readInOrder } from "../memory-order.js";
 
 /**
  * The gate: a word where those wait who find a lock taken, and which tells the one who leaves whether to wake anybody.
@@ -40,7 +40,7 @@ export function settle(words: Int32Array, gate: number): void {
 /** The lock has become free: whether somebody is to be woken. */
 export function leave(words: Int32Array, gate: number): boolean {
   // Mostly nobody has ever waited.
-  if (readAfterAtomic(words, gate) === 0) return false;
+  if (readInOrder(words, gate) === 0) return false;
   for (;;) {
     const seen = Atomics.load(words, gate);
     if ((seen & SLEEPERS) === 0) return false;
