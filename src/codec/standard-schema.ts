@@ -22,8 +22,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 
 /** What a validator says: the value, or what is wrong with it. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
 /** One thing that is wrong with a value. */
 export interface SchemaIssue {
@@ -34,14 +33,10 @@ export interface SchemaIssue {
 }
 
 /** What a value must be to pass a schema. */
-export type SchemaInput<Schema extends StandardSchema> = NonNullable<
-  Schema["~standard"]["types"]
->["input"];
+export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["input"];
 
 /** What a schema makes of a value that passes. */
-export type SchemaOutput<Schema extends StandardSchema> = NonNullable<
-  Schema["~standard"]["types"]
->["output"];
+export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
 
 /** Whether a value has the form of a Standard Schema. A schema may be a function, as those of arktype are. */
 export function isStandardSchema(value: unknown): value is StandardSchema {

@@ -172,6 +172,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   protected abstract release(graceful: boolean): void;
   /** Whether this channel keeps the process alive. */
   protected abstract setRef(alive: boolean): void;
+  /** Somebody is about to wait for a message, and none is there: the last occasion to look, on the caller's stack. */
+  protected beforeWait?(options: WaitOptions | undefined): void;
   /** The reason why this payload cannot travel here, else `undefined`. */
   protected refusal?(payload: Uint8Array): string | undefined;
 
@@ -394,6 +396,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     } catch (error) {
       return Promise.reject(error);
     }
+    if (this.incoming.pending === 0 && this.#state === "open") this.beforeWait?.(options);
     return this.incoming.receive(kind, max, options, operation);
   }
 

@@ -23,6 +23,8 @@ export interface ByteStream {
   resume(): void;
   /** Stops reading, so that the peer feels it. */
   pause(): void;
+  /** Somebody is about to wait for a message, and none is there: whether bytes have come by now may be looked at here, on the caller's stack. */
+  beforeWait?(): void;
   /** Releases the descriptor. After all was written (`graceful`) the peer sees an orderly end, else whatever the system makes of it. Ends in `sink.released()`, also when called in a callback of the sink. */
   close(graceful: boolean): void;
   /** Whether this stream keeps the process alive. */

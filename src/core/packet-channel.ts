@@ -1,5 +1,5 @@
 import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
-import type { SendOptions } from "./channel.js";
+import type { SendOptions, WaitOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import type { ChannelError } from "./errors.js";
 import { closeHandles } from "./incoming-queue.js";
@@ -140,6 +140,10 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
 
   protected override resumeIncoming(): void {
     this.port.resume();
+  }
+
+  protected override beforeWait(options: WaitOptions | undefined): void {
+    if (options?.timeout !== 0) this.port.beforeWait?.();
   }
 
   protected override release(graceful: boolean): void {

@@ -37,6 +37,8 @@ export interface PacketPort {
   resume(): void;
   /** Stops reading, so that the peer feels it. */
   pause(): void;
+  /** Somebody is about to wait for a message, and none is there: whether one has come by now may be looked at here, on the caller's stack. */
+  beforeWait?(): void;
   /** Releases everything. `graceful`: all was sent, the peer shall see an orderly end. Ends in `sink.released()`, also when called in a callback of the sink. */
   close(graceful: boolean): void;
   /** Whether this port keeps the process alive. */

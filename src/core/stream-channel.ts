@@ -1,7 +1,7 @@
 import { ArrivingHandles, closeAll } from "./arriving-handles.js";
 import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
 import type { ByteSink, ByteStream } from "./byte-stream.js";
-import type { FileHandle } from "./channel.js";
+import type { FileHandle, WaitOptions } from "./channel.js";
 import { FrameError, type Framing } from "./codec.js";
 import type { ChannelError } from "./errors.js";
 import { extend } from "./extend.js";
@@ -69,6 +69,10 @@ export class StreamChannel<Out, In> extends BaseChannel<Out, In> {
   protected override resumeIncoming(): void {
     if (this.#cutMessages() && !this.#endPending) this.#stream.resume();
     this.incoming.arrived();
+  }
+
+  protected override beforeWait(options: WaitOptions | undefined): void {
+    if (options?.timeout !== 0) this.#stream.beforeWait?.();
   }
 
   protected override release(graceful: boolean): void {

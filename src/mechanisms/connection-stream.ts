@@ -19,6 +19,8 @@ import {
 } from "../native/constants.js";
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
+import { clock } from "./clock.js";
+import { Courtesy } from "./courtesy.js";
 import { HandleReader } from "./handle-reader.js";
 
 /** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
@@ -68,6 +70,10 @@ export class ConnectionStream implements ByteStream {
   // A message with descriptors found no room.
   #awaitsRoom = false;
   readonly #handles: HandleReader | undefined;
+  #courtesy: Courtesy | undefined;
+  // How often something was given to the kernel, and whether a read has found something.
+  #writes = 0;
+  #found = false;
 
   /**
    * @param fd - a connected, non-blocking stream socket; it belongs to the stream when the constructor has returned
@@ -91,12 +97,14 @@ export class ConnectionStream implements ByteStream {
 
   write(chunks: readonly Uint8Array[]): boolean {
     if (this.#closed) return false;
+    this.#writes++;
     this.#pending = chunks;
     return this.#push();
   }
 
   writeWith(bytes: Uint8Array, handles: readonly number[]): "none" | "part" | "all" {
     if (this.#closed) return "none";
+    this.#writes++;
     if (bytes.length === 0) {
       const { mechanism, address } = this.#details;
       const text = `Cannot send on ${mechanism}: descriptors travel with at least one byte, and this message has none in its framing`;
@@ -132,6 +140,18 @@ export class ConnectionStream implements ByteStream {
     this.#watch();
   }
 
+  beforeWait(): void {
+    if (!this.#reading || this.#writes === 0) return;
+    this.#courtesy ??= new Courtesy(this.#core, () => this.#look());
+    if (this.#courtesy.isFitting(this.#writes)) this.#courtesy.offer();
+  }
+
+  #look(): boolean {
+    this.#found = false;
+    if (this.#reading) this.#read();
+    return this.#found || !this.#reading;
+  }
+
   close(graceful: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -165,9 +185,9 @@ export class ConnectionStream implements ByteStream {
       this.#release();
       return;
     }
-    const end = performance.now() + LINGER_MS;
+    const end = clock.now() + LINGER_MS;
     this.#lingering = setInterval(() => {
-      if (this.#hasArrived() || performance.now() > end) this.#release();
+      if (this.#hasArrived() || clock.now() > end) this.#release();
     }, LOOK_AGAIN_MS);
     this.#poll.set(READABLE);
   }
@@ -244,6 +264,7 @@ export class ConnectionStream implements ByteStream {
           ? this.#core.read(this.#fd, target, 0, target.length)
           : this.#handles.read(this.#fd, target);
       if (count > 0) {
+        this.#found = true;
         const goOn = sink.read(count, this.#handles?.take());
         if (this.#closed) return;
         if (!goOn) this.#reading = false;

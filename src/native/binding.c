@@ -116,6 +116,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(signalSend, "iiV", NUMBER, process_signal(INT(0), INT(1), GIVEN(2)))                                             \
     F(pidfdSend, "fiV", NUMBER, process_signal_pidfd(FD(0), INT(1), GIVEN(2)))                                         \
     F(pidfdOpen, "i", DESCRIPTOR, process_open(INT(0)))                                                                \
+    F(yieldProcessor, "", NUMBER, process_yield())                                                                     \
     F(signalDisposition, "i", NUMBER, signal_disposition(INT(0)))                                                      \
     F(setSignalDisposition, "ii", NUMBER, signal_set_disposition(INT(0), INT(1)))
 

@@ -224,5 +224,6 @@ void sysv_wait_free(struct sysv_wait *wait);
 int64_t process_signal(int pid, int signo, const int32_t *value);
 int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value);
 int64_t process_open(int pid);
+int64_t process_yield(void);
 
 #endif

@@ -403,6 +403,8 @@ export interface NativeCore {
   pidfdSend(pidfd: number, signo: number, value: number | undefined): number;
   /** pidfd_open(2), close-on-exec: readable once the process has ended. `-ESRCH`, or `-ENOSYS` before Linux 5.3. */
   pidfdOpen(pid: number): number;
+  /** sched_yield(2): lets whoever else can run on this processor do so; at once back when there is nobody. */
+  yieldProcessor(): number;
   /** One of `DISPOSITION_*`. */
   signalDisposition(signo: number): number;
   /** Sets `DISPOSITION_DEFAULT` or `DISPOSITION_IGNORE`. `-EBUSY` while this library has subscribers; `-EINVAL` as for signalOpen. */

@@ -28,6 +28,10 @@ int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value) {
     return RESULT(syscall(SYS_pidfd_send_signal, pidfd, signo, queued(&info, signo, value), 0));
 }
 
+int64_t process_yield(void) {
+    return RESULT(syscall(SYS_sched_yield));
+}
+
 int64_t process_open(int pid) {
     return RESULT(syscall(SYS_pidfd_open, pid, 0));
 }

@@ -200,6 +200,7 @@ const signatures: Record<string, string> = {
   signalSend: "int int optionalInt",
   pidfdSend: "fd int optionalInt",
   pidfdOpen: "int",
+  yieldProcessor: "",
   signalDisposition: "int",
   setSignalDisposition: "int int",
 };

@@ -1,6 +1,7 @@
 import { ChannelError, type ErrorCode } from "../../core/errors.js";
 import type { PacketPort, PacketSink } from "../../core/packet-port.js";
 import { Poll, READABLE } from "../../native/binding.js";
+import { Courtesy } from "../courtesy.js";
 import { EAGAIN } from "../../native/constants.js";
 import type { NativeCore } from "../../native/native-core.js";
 import { readInOrder } from "./memory-order.js";
@@ -61,6 +62,7 @@ export class RingPort implements PacketPort {
   readonly #peer: Int32Array;
   readonly #poll: Poll;
   readonly #spin: Spin;
+  #courtesy: Courtesy | undefined;
   readonly #records: RecordSink;
   #sink!: PacketSink;
   #reading = false;
@@ -251,12 +253,19 @@ export class RingPort implements PacketPort {
     if (!this.#keepsAlive) this.#immediate.unref();
   }
 
-  /** Looks for data for a while, if the options say so, before the caller waits. `true`: there is some. */
-  spin(): boolean {
-    if (this.#closed || !this.#reading || !this.#spin.isWanted) return false;
+  /** Looks for data before the caller waits: for a while, if the options say so, else where the peer may be about to answer. `true`: there is some. */
+  lookBeforeWait(): boolean {
+    if (this.#closed || !this.#reading) return false;
+    const spins = this.#spin.isWanted;
+    const sent = this.writer.position;
+    if (!spins && (sent === 0 || !this.#courtesyNow().isFitting(sent))) return false;
     this.#awake();
     this.continueLater();
-    return this.#spin.look();
+    return spins ? this.#spin.look() : this.#courtesyNow().offer();
+  }
+
+  #courtesyNow(): Courtesy {
+    return (this.#courtesy ??= new Courtesy(this.#core, () => this.reader.hasData));
   }
 
   /** Gives back to the producer what was read and is not lent, and rings if it waits for room. */

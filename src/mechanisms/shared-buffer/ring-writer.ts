@@ -92,6 +92,11 @@ export class RingWriter {
     return produced;
   }
 
+  /** Where the next record begins, as a position. */
+  get position(): number {
+    return this.#tail;
+  }
+
   /** Whether the writer of the last `produce` wanted no more. */
   stopped = false;
 

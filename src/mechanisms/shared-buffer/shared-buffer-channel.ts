@@ -1,11 +1,4 @@
-import type {
-  Channel,
-  Credentials,
-  Envelope,
-  ReceiveManyOptions,
-  ReceiveOptions,
-  WaitOptions,
-} from "../../core/channel.js";
+import type { Channel, Credentials, ReceiveManyOptions, WaitOptions } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
 import { extend } from "../../core/extend.js";
 import { checkCount, type ChannelOptions } from "../../core/options.js";
@@ -184,47 +177,19 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
 
   // ---- what the other receives do besides -------------------------------------------------------------------------------
 
-  override receive(options?: ReceiveOptions): Promise<In> {
-    this.#beforeReceive(options);
-    return super.receive(options);
-  }
-
   override tryReceive(): In | undefined {
     this.#lender.isPreferred = false;
     if (this.incoming.pending === 0) this.#port.readNow();
     return super.tryReceive();
   }
 
-  override receiveMany(options?: ReceiveManyOptions): Promise<In[]> {
-    this.#beforeReceive(options);
-    return super.receiveMany(options);
-  }
-
-  override receiveEnvelope(options?: ReceiveOptions): Promise<Envelope<In>> {
-    this.#beforeReceive(options);
-    return super.receiveEnvelope(options);
-  }
-
-  override [Symbol.asyncIterator](): AsyncIterator<In> {
-    const iterator = super[Symbol.asyncIterator]();
-    return {
-      next: () => {
-        this.#beforeReceive(undefined);
-        return iterator.next();
-      },
-      return: () => iterator.return?.() ?? Promise.resolve({ value: undefined, done: true }),
-    };
-  }
-
-  /** Looks into the ring before the call waits, where that was asked for. */
-  #beforeReceive(options: WaitOptions | undefined): void {
-    if (this.incoming.pending > 0) return;
+  protected override beforeWait(options: WaitOptions | undefined): void {
     if (this.#lender.isPreferred) {
       this.#lender.isPreferred = false;
       // What was left in the ring for loans is now to be copied out.
       this.#port.continueLater();
     }
-    if (options?.timeout === 0 || this.#port.spin()) this.#port.readNow();
+    if (options?.timeout === 0 || this.#port.lookBeforeWait()) this.#port.readNow();
   }
 
   // ---- beneath ----------------------------------------------------------------------------------------------------------
@@ -237,7 +202,9 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
 
   #takeLoan(bounded: boolean): ReceivedLoan | undefined {
     if (!this.#isNext()) return undefined;
-    return this.#lender.take(bounded) ?? (this.#port.spin() ? this.#lender.take(bounded) : undefined);
+    return (
+      this.#lender.take(bounded) ?? (this.#port.lookBeforeWait() ? this.#lender.take(bounded) : undefined)
+    );
   }
 
   async #waitInPlace(options: WaitOptions | undefined, operation: string): Promise<ReceivedLoan> {

@@ -1,3 +1,4 @@
+import { clock } from "../clock.js";
 import type { RingReader } from "./ring-reader.js";
 
 /** Looks at the ring between two looks at the clock. */
@@ -5,9 +6,6 @@ const LOOKS = 64;
 /** Microseconds of looking, and looks that were answered, after which the event loop gets a turn. */
 const MICROSECONDS_A_TURN = 500;
 const ANSWERS_A_TURN = 256;
-
-// Node's global of this name is a getter that runs at each use.
-let clock: typeof performance | undefined;
 
 /**
  * Waiting without sleeping: it looks at the ring in a loop for up to `microseconds`, then the receiver sleeps as usual. The event loop turns all the while, every half
@@ -61,7 +59,7 @@ export class Spin {
         this.#spentThisTurn += spent;
         return true;
       }
-      const now = (clock ??= performance).now() * 1000;
+      const now = clock.now() * 1000;
       if (begin === 0) begin = now;
       spent = now - begin;
     }

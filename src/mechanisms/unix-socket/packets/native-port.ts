@@ -29,6 +29,7 @@ import {
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
+import { Courtesy } from "../../courtesy.js";
 import { OwnedHandle } from "../../owned-handle.js";
 import { ReadAhead } from "../../read-ahead.js";
 import { leavePair, type PairedPort } from "./datagram-pair.js";
@@ -91,6 +92,10 @@ export class NativePort implements PacketPort, PairedPort {
   // The size that the next message probably has.
   #expected = 0;
   readonly #readAhead = new ReadAhead();
+  #courtesy: Courtesy | undefined;
+  // How often something was given to the kernel, and whether a read has found something.
+  #sends = 0;
+  #found = false;
   // Where descriptors that come with a message are put.
   readonly #handles: Int32Array | undefined;
 
@@ -123,7 +128,10 @@ export class NativePort implements PacketPort, PairedPort {
       },
     });
     this.#destinations = destinations;
-    this.sendWith = (packet, { to }) => destinations.send(packet, to);
+    this.sendWith = (packet, { to }) => {
+      this.#sends++;
+      return destinations.send(packet, to);
+    };
   }
 
   start(sink: PacketSink): void {
@@ -133,6 +141,7 @@ export class NativePort implements PacketPort, PairedPort {
 
   send(packets: readonly Uint8Array[], start: number, end: number): number {
     if (this.#closed) return 0;
+    this.#sends++;
     let next = start;
     while (next < end) {
       const count = Math.min(end - next, this.#window);
@@ -156,6 +165,7 @@ export class NativePort implements PacketPort, PairedPort {
 
   #sendHandles(packet: Uint8Array, handles: readonly number[]): boolean {
     if (this.#closed) return false;
+    this.#sends++;
     if (packet.length === 0) throw handlesNeedBytes(this.#options);
     const result = this.#core.sendHandles(this.#fd, packet, Int32Array.from(handles));
     if (result >= 0) return true;
@@ -263,11 +273,27 @@ export class NativePort implements PacketPort, PairedPort {
     return error;
   }
 
+  beforeWait(): void {
+    if (this.#sends === 0 || !this.#mayRead()) return;
+    this.#courtesy ??= new Courtesy(this.#core, () => this.#look());
+    if (this.#courtesy.isFitting(this.#sends)) this.#courtesy.offer();
+  }
+
+  #look(): boolean {
+    this.#found = false;
+    if (this.#mayRead()) this.#read();
+    return this.#found || !this.#mayRead();
+  }
+
+  #mayRead(): boolean {
+    return this.#reading && !this.#closed && !this.#ended;
+  }
+
   // ---- reading --------------------------------------------------------------------------------------------------------
 
   #readSoon(): void {
     setImmediate(() => {
-      if (!this.#closed && !this.#ended && this.#reading) this.#read();
+      if (this.#mayRead()) this.#read();
     });
   }
 
@@ -334,6 +360,7 @@ export class NativePort implements PacketPort, PairedPort {
           ? new BufferView(memory.slabMemory, start, length)
           : joined(slab, start, scratch, info[record + PACKET_LENGTH] ?? 0);
       memory.offset = Math.min(start + length, slab.length);
+      this.#found = true;
       if (!this.#sink.packet(message, details)) this.#reading = false;
     }
     this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);

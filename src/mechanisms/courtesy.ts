@@ -1,0 +1,80 @@
+import { clock } from "./clock.js";
+import type { NativeCore } from "../native/native-core.js";
+
+/** How often the processor is offered before a receiver sleeps. The second time is for a peer who was not the only other. */
+const OFFERS = 2;
+/** Answers after which the event loop gets a turn. */
+const ANSWERS_A_TURN = 256;
+/** Waits that are passed over after offers in vain; twice as many after each further time. */
+const LEAST_PASSED = 16;
+const MOST_PASSED = 4096;
+/** Milliseconds. Offers that take longer were taken by somebody who computes: to sleep and be woken is better then. */
+const LONG_OFFER = 0.2;
+
+/**
+ * What a receiver does in a conversation before it sleeps: whoever has just sent something and waits for the answer offers the processor to others (sched_yield(2)), and
+ * looks again. On a processor that both sides share the peer then answers while nobody is asleep, and the turns of the event loop and the wake-ups, which
+ * are most of a round trip, are spared. Where the peer runs elsewhere nothing is gained: after a look in vain many waits are passed over, so that it costs next to
+ * nothing.
+ */
+export class Courtesy {
+  readonly #core: NativeCore;
+  readonly #look: () => boolean;
+  #answers = 0;
+  #passed = 0;
+  #toPass = LEAST_PASSED;
+  #sent = 0;
+  #turn: NodeJS.Immediate | undefined;
+
+  /**
+   * @param core - gives up the processor
+   * @param look - whether something has come
+   */
+  constructor(core: NativeCore, look: () => boolean) {
+    this.#core = core;
+    this.#look = look;
+  }
+
+  /**
+   * Whether a wait that begins now is worth an offer.
+   *
+   * @param sent - changes with everything that is sent: only who has sent something since the last wait may expect an answer soon
+   */
+  isFitting(sent: number): boolean {
+    if (sent === this.#sent) return false;
+    this.#sent = sent;
+    if (this.#passed > 0) {
+      this.#passed--;
+      return false;
+    }
+    return this.#answers < ANSWERS_A_TURN;
+  }
+
+  /** Offers the processor: `true` when something has come. */
+  offer(): boolean {
+    const begin = clock.now();
+    for (let offer = 0; offer < OFFERS; offer++) {
+      this.#core.yieldProcessor();
+      if (!this.#look()) continue;
+      this.#count();
+      if (clock.now() - begin > LONG_OFFER) this.#pass();
+      else this.#toPass = LEAST_PASSED;
+      return true;
+    }
+    this.#pass();
+    return false;
+  }
+
+  #count(): void {
+    this.#answers++;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#answers = 0;
+    });
+  }
+
+  #pass(): void {
+    this.#passed = this.#toPass;
+    this.#toPass = Math.min(2 * this.#toPass, MOST_PASSED);
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { Courtesy } from "../../src/mechanisms/courtesy.js";
+import { loadCore } from "../../src/native/binding.js";
+
+/** How many of so many waits, each after something was sent, were worth an offer. */
+function offersIn(courtesy: Courtesy, waits: number, sent: { count: number }): number {
+  let offers = 0;
+  for (let wait = 0; wait < waits; wait++) {
+    if (!courtesy.isFitting(++sent.count)) continue;
+    courtesy.offer();
+    offers++;
+  }
+  return offers;
+}
+
+describe("Courtesy", () => {
+  test("offers the processor only to who may be about to answer: something was sent since the last wait", () => {
+    const courtesy = new Courtesy(loadCore(), () => true);
+    expect(courtesy.isFitting(0)).toBe(false);
+    expect(courtesy.isFitting(1)).toBe(true);
+    expect(courtesy.isFitting(1)).toBe(false);
+    expect(courtesy.isFitting(2)).toBe(true);
+  });
+
+  test("looks again after each offer, and says whether something has come", () => {
+    let looks = 0;
+    const courtesy = new Courtesy(loadCore(), () => ++looks === 2);
+    expect(courtesy.offer()).toBe(true);
+    expect(looks).toBe(2);
+    expect(courtesy.offer()).toBe(false);
+    expect(looks).toBe(4);
+  });
+
+  test("passes more and more waits over while nobody answers", () => {
+    const courtesy = new Courtesy(loadCore(), () => false);
+    const sent = { count: 0 };
+    expect(offersIn(courtesy, 17, sent)).toBe(1);
+    expect(offersIn(courtesy, 33, sent)).toBe(1);
+    expect(offersIn(courtesy, 65, sent)).toBe(1);
+    // At most once in 4096.
+    offersIn(courtesy, 100_000, sent);
+    expect(offersIn(courtesy, 40_970, sent)).toBe(10);
+  });
+
+  test("lets the event loop turn after 256 answers", async () => {
+    const courtesy = new Courtesy(loadCore(), () => true);
+    const sent = { count: 0 };
+    expect(offersIn(courtesy, 1000, sent)).toBeLessThanOrEqual(256);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(offersIn(courtesy, 1000, sent)).toBeGreaterThan(0);
+  });
+});
