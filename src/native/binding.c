@@ -89,6 +89,8 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(clearEvent, "f", NUMBER, bell_event_clear(FD(0)))                                                                \
     F(pageSize, "", NUMBER, memory_page_size())                                                                        \
     F(createMemory, "ns", DESCRIPTOR, memory_create(SIZE(0), TEXT(1)))                                                 \
+    F(createUnsealed, "ns", DESCRIPTOR, memory_create_unsealed(SIZE(0), TEXT(1)))                                      \
+    F(seal, "fi", NUMBER, memory_seal(FD(0), INT(1)))                                                                  \
     F(getSeals, "f", NUMBER, memory_seals(FD(0)))                                                                      \
     F(openShared, "siu", DESCRIPTOR, memory_open_shared(TEXT(0), INT(1), (unsigned)a[2].number))                       \
     F(unlinkShared, "s", NUMBER, memory_unlink_shared(TEXT(0)))                                                        \

@@ -16,5 +16,5 @@
     X(SO_RCVBUFFORCE) X(SO_PROTOCOL) X(SO_DOMAIN) X(PIPE_BUF) X(IOV_MAX)                                               \
     X(S_IFMT) X(S_IFSOCK) X(S_IFREG) X(S_IFDIR) X(S_IFIFO)                                                             \
     X(IPC_CREAT) X(IPC_EXCL)                                                                                           \
-    X(F_SEAL_SEAL) X(F_SEAL_SHRINK) X(F_SEAL_GROW) X(F_SEAL_WRITE)                                                     \
+    X(F_SEAL_SEAL) X(F_SEAL_SHRINK) X(F_SEAL_GROW) X(F_SEAL_WRITE) X(F_SEAL_FUTURE_WRITE)                              \
     X(SI_USER) X(SI_QUEUE) X(SI_TKILL) X(SIGRTMIN) X(SIGRTMAX) X(PACKET_STRIDE) X(NAME_STRIDE) X(MESSAGE_STRIDE)

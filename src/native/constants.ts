@@ -129,6 +129,7 @@ export const F_SEAL_SEAL = 1;
 export const F_SEAL_SHRINK = 2;
 export const F_SEAL_GROW = 4;
 export const F_SEAL_WRITE = 8;
+export const F_SEAL_FUTURE_WRITE = 16;
 
 /** Int32 fields that `receivePackets` writes for each packet. */
 export const PACKET_STRIDE = 8;

@@ -145,6 +145,8 @@ int64_t bell_event_clear(int fd);
 // memory.c
 int64_t memory_page_size(void);
 int64_t memory_create(size_t size, const char *name);
+int64_t memory_create_unsealed(size_t size, const char *name);
+int64_t memory_seal(int fd, int seals);
 int64_t memory_seals(int fd);
 int64_t memory_open_shared(const char *name, int flags, unsigned mode);
 int64_t memory_unlink_shared(const char *name);

@@ -11,15 +11,27 @@ int64_t memory_page_size(void) {
     return RESULT(sysconf(_SC_PAGESIZE));
 }
 
-int64_t memory_create(size_t size, const char *name) {
+int64_t memory_create_unsealed(size_t size, const char *name) {
     int64_t fd = RESULT(syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (fd < 0) return fd;
     int64_t result = memory_truncate((int)fd, size);
-    // Nobody can cut the file any more, so that touching a map of it is never a SIGBUS.
-    if (result == 0) result = RESULT(fcntl((int)fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
     if (result == 0) return fd;
     descriptor_close((int)fd);
     return result;
+}
+
+int64_t memory_create(size_t size, const char *name) {
+    int64_t fd = memory_create_unsealed(size, name);
+    if (fd < 0) return fd;
+    // Nobody can cut the file any more, so that touching a map of it is never a SIGBUS.
+    int64_t result = memory_seal((int)fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    if (result == 0) return fd;
+    descriptor_close((int)fd);
+    return result;
+}
+
+int64_t memory_seal(int fd, int seals) {
+    return RESULT(fcntl(fd, F_ADD_SEALS, seals));
 }
 
 int64_t memory_seals(int fd) {

@@ -241,6 +241,10 @@ export interface NativeCore {
    * memfd_create(2) of `size` zero bytes, sealed against growing, shrinking and further seals. `name` shows in /proc/PID/maps.
    */
   createMemory(size: number, name: string): number;
+  /** The same without seals: for memory that is to be sealed against writing once its one writer has mapped it. */
+  createUnsealed(size: number, name: string): number;
+  /** F_ADD_SEALS: a mask of `F_SEAL_*`. `-EINVAL`: the kernel does not know one of them; `-EPERM`: it is sealed against further seals. */
+  seal(fd: number, seals: number): number;
   /** F_GET_SEALS: a mask of `F_SEAL_*`; `-EINVAL` when the file has none. */
   getSeals(fd: number): number;
   /** What shm_open(3) does: opens /dev/shm/`name` (one leading slash allowed, no other), O_NOFOLLOW. */

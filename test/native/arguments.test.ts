@@ -161,6 +161,8 @@ const signatures: Record<string, string> = {
   clearEvent: "fd",
   pageSize: "",
   createMemory: "size path",
+  createUnsealed: "size path",
+  seal: "fd int",
   getSeals: "fd",
   openShared: "path int mode",
   unlinkShared: "path",

@@ -12,6 +12,7 @@ import {
   ENOENT,
   ENOSPC,
   EPERM,
+  F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
@@ -45,6 +46,24 @@ async function collectGarbage(): Promise<void> {
     await new Promise(setImmediate);
   }
 }
+
+test("memory that is sealed against future writes is still written by the map that was there, and by no other", () => {
+  using fds = new Descriptors();
+  const fd = fds.keep(core.createUnsealed(page, "broadcast"));
+  expect(core.getSeals(fd)).toBe(0);
+  const buffer = map(fd, page);
+  const seals = F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  expect(core.seal(fd, seals)).toBe(0);
+  expect(core.getSeals(fd)).toBe(seals);
+  expect(core.mapMemory(fd, 0, page, true)).toBe(-EPERM);
+  expect(core.write(fd, Buffer.from("no"), 0, 2)).toBe(-EPERM);
+  expect(core.seal(fd, F_SEAL_GROW)).toBe(-EPERM);
+  new Uint8Array(buffer)[7] = 42;
+  const seen = map(fd, page, false);
+  expect(new Uint8Array(seen)[7]).toBe(42);
+  core.unmapMemory(seen);
+  core.unmapMemory(buffer);
+});
 
 test("a sealed memory is zeroed, has its size, and can neither shrink nor grow nor be unsealed", () => {
   using fds = new Descriptors();
