@@ -94,6 +94,12 @@ export type {
   SharedBufferListener,
   SharedBufferListenOptions,
 } from "./mechanisms/shared-buffer/shared-buffer-connection.js";
+export type {
+  BroadcastOptions,
+  BroadcastReceiver,
+  BroadcastSender,
+  FollowOptions,
+} from "./mechanisms/shared-buffer/broadcast/broadcast.js";
 export type { ConnectingOptions } from "./mechanisms/connecting-socket.js";
 export { connect } from "./door/connect.js";
 export { listen } from "./door/listen.js";

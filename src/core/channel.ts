@@ -80,6 +80,8 @@ export interface Envelope<In> {
   readonly type?: number;
   /** The value that came with a signal. */
   readonly value?: number;
+  /** Messages that were lost just before this one, on a broadcast. */
+  readonly missed?: number;
   /** The descriptors that came with it. They belong to the receiver, who closes them. */
   readonly handles?: readonly FileHandle[];
 }

@@ -8,6 +8,7 @@ export interface PacketDetails {
   readonly priority?: number;
   readonly type?: number;
   readonly value?: number;
+  readonly missed?: number;
   readonly handles?: readonly FileHandle[];
 }
 

@@ -9,13 +9,14 @@ import {
   type QueueLimits,
   resolveQueueLimits,
 } from "../../core/options.js";
-import { describe, Wait } from "../../core/wait.js";
-import { loadCore, Poll, READABLE } from "../../native/binding.js";
+import { describe } from "../../core/wait.js";
+import { loadCore } from "../../native/binding.js";
 import type { NativeCore } from "../../native/native-core.js";
 import { AcceptorListener } from "../acceptor-listener.js";
 import { type ConnectingOptions, connectSocket } from "../connecting-socket.js";
 import { checkListeningOptions, type ListeningOptions, ListeningSocket } from "../listening-socket.js";
 import { parseSocketAddress, type SocketAddress } from "../socket-address.js";
+import { awaitHello } from "./await-hello.js";
 import { acceptMemory, offerMemory } from "./handshake.js";
 import { largestPayload, LEAST_CAPACITY, MOST_CAPACITY } from "./ring-layout.js";
 import type { RingMemory } from "./ring-memory.js";
@@ -61,7 +62,8 @@ export interface SharedBufferListener<Out, In> extends Listener<SharedBufferChan
 }
 
 const DEFAULT_CAPACITY = 1024 * 1024;
-const DEFAULT_MAX_CAPACITY = 64 * 1024 * 1024;
+/** The largest capacity that a client takes, unless it says otherwise. */
+export const DEFAULT_MAX_CAPACITY: number = 64 * 1024 * 1024;
 const MOST_SPIN = 1_000_000;
 
 class RingListener<Out, In>
@@ -141,47 +143,14 @@ export async function connect<Out, In>(
   const { fd, credentials } = await connectSocket(address, "stream", "shared-buffer", options);
   let memory: RingMemory;
   try {
-    memory = await takeMemory(core, fd, maxCapacity, path, options, performance.now() - begin);
+    const details: ErrorDetails = { operation: "connect", mechanism: "shared-buffer", address: path };
+    const take = (): RingMemory | undefined => acceptMemory(core, fd, maxCapacity, details);
+    memory = await awaitHello(fd, take, details, options, performance.now() - begin);
   } catch (error) {
     core.close(fd);
     throw error;
   }
   return makeChannel(core, fd, memory, credentials, path, options);
-}
-
-/** Waits for the server's first and only packet. */
-async function takeMemory(
-  core: NativeCore,
-  fd: number,
-  maxCapacity: number,
-  path: string,
-  options: ConnectingOptions,
-  spentMs: number,
-): Promise<RingMemory> {
-  const details: ErrorDetails = { operation: "connect", mechanism: "shared-buffer", address: path };
-  const wait = new Wait<RingMemory>();
-  const poll = new Poll(fd, () => {
-    try {
-      const memory = acceptMemory(core, fd, maxCapacity, details);
-      if (memory === undefined) return;
-      wait.fulfil(memory);
-    } catch (error) {
-      wait.reject(error);
-    }
-    poll.close();
-  });
-  try {
-    options.signal?.throwIfAborted();
-    poll.set(READABLE);
-    const timeout = options.timeout === undefined ? undefined : Math.max(1, options.timeout - spentMs);
-    wait.bound({ signal: options.signal, timeout }, () => {
-      const text = `Cannot connect to shared-buffer ${JSON.stringify(path)}: the server sent no memory within ${options.timeout ?? 0} ms`;
-      return new ChannelError("ERR_TIMEOUT", text, details);
-    });
-    return await wait.promise;
-  } finally {
-    poll.close();
-  }
 }
 
 function makeChannel<Out, In>(
@@ -207,7 +176,13 @@ function makeChannel<Out, In>(
   }
 }
 
-function checkCapacity(name: string, value: number | undefined, standard: number, pageSize: number): number {
+/** Checks the size of a ring: a power of two within the limits. */
+export function checkCapacity(
+  name: string,
+  value: number | undefined,
+  standard: number,
+  pageSize: number,
+): number {
   const least = Math.max(LEAST_CAPACITY, pageSize);
   const capacity = checkCount(`options.${name}`, value ?? standard, least, MOST_CAPACITY);
   if ((capacity & (capacity - 1)) !== 0) {

@@ -7,6 +7,14 @@ import { F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../native/constant
 import { fromErrno } from "../../native/errors.js";
 import type { NativeCore } from "../../native/native-core.js";
 import { type Allow, type AllowFunction, resolveAllow } from "../authorise.js";
+import {
+  broadcast,
+  type BroadcastOptions,
+  type BroadcastReceiver,
+  type BroadcastSender,
+  follow,
+  type FollowOptions,
+} from "./broadcast/broadcast.js";
 import type { LayoutFields } from "./layout/field-types.js";
 import { Layout } from "./layout/layout.js";
 import { SharedRecord } from "./layout/record.js";
@@ -96,7 +104,7 @@ export class SharedBuffer implements Disposable {
   ) {
     if (making !== MAKING) {
       throw new TypeError(
-        "SharedBuffer has no public constructor; use create(), open(), adopt(), listen() or connect()",
+        "SharedBuffer has no public constructor; use create(), open(), adopt(), listen(), connect(), broadcast() or follow()",
       );
     }
     const memory = core.mapMemory(fd, 0, size, true);
@@ -406,5 +414,59 @@ export class SharedBuffer implements Disposable {
     options?: SharedBufferConnectOptions<unknown, unknown>,
   ): Promise<SharedBufferChannel<unknown, unknown>> {
     return connect(path, options);
+  }
+
+  // ---- one to many ----------------------------------------------------------------------------------------------------
+
+  /** Opens a broadcast of bytes: one writer, many followers. */
+  static broadcast(
+    path: string,
+    options?: BroadcastOptions<Uint8Array> & { codec?: undefined },
+  ): Promise<BroadcastSender<Uint8Array>>;
+  /**
+   * Opens a broadcast: what this process sends, all followers read from one ring in shared memory. Each message is written once, however many follow, and the writer waits for
+   * nobody: a follower that is too slow misses the oldest messages, and is told how many. Followers meet the writer at a Unix socket, which is as safe as
+   * that of `UnixSocket.listen`; they cannot write to the memory.
+   *
+   * `send` never waits for room, `trySend` never says `false`. `close` tells the followers that this was all; they still get what is in the ring.
+   *
+   * @param path - of the socket, at most 107 bytes, or an abstract name (`"\0name"`)
+   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_ADDRESS_IN_USE`, `ERR_ACCESS_DENIED`,
+   *   `ERR_UNSUPPORTED` without the native core or before Linux 5.1, `ERR_SYSTEM`
+   * @example
+   * ```ts run
+   * import { json, SharedBuffer } from "sluice";
+   *
+   * const codec = json<{ price: number }>();
+   * const sender = await SharedBuffer.broadcast("\0docs-prices", { codec });
+   * const follower = await SharedBuffer.follow("\0docs-prices", { codec }); // in other processes, usually
+   * await sender.send({ price: 7 });
+   * console.log(await follower.receive(), follower.missed); // { price: 7 } 0
+   * await sender.close();
+   * await follower.close();
+   * ```
+   */
+  static broadcast<Out>(path: string, options: BroadcastOptions<Out>): Promise<BroadcastSender<Out>>;
+  static broadcast(path: string, options?: BroadcastOptions<never>): Promise<BroadcastSender<never>> {
+    return broadcast(path, options);
+  }
+
+  /** Follows a broadcast of bytes. */
+  static follow(
+    path: string,
+    options?: FollowOptions<Buffer> & { codec?: undefined },
+  ): Promise<BroadcastReceiver<Buffer>>;
+  /**
+   * Follows a broadcast. Fulfils once the writer has let us in; what it sends from that moment on is received, or counted as missed.
+   *
+   * Messages that were overwritten before they were read are counted exactly: `receiveEnvelope()` says how many were lost just before its message (`envelope.missed`),
+   * `missed` how many in all.
+   *
+   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_NO_PEER`, `ERR_ACCESS_DENIED` when either side refuses
+   *   the other, `ERR_INVALID_MESSAGE` when the memory is not as it must be, `ERR_TIMEOUT`, `ERR_UNSUPPORTED`, `ERR_SYSTEM`; the abort reason
+   */
+  static follow<In>(path: string, options: FollowOptions<In>): Promise<BroadcastReceiver<In>>;
+  static follow(path: string, options?: FollowOptions<unknown>): Promise<BroadcastReceiver<unknown>> {
+    return follow(path, options);
   }
 }

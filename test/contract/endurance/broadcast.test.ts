@@ -1,0 +1,4 @@
+import { maker } from "../makers/broadcast.js";
+import { describeEndurance } from "./endurance.js";
+
+describeEndurance(maker);
