@@ -82,7 +82,11 @@ async function compile(source) {
 const compiledName = (source) => path.join(".build", source.replace(/\.ts$/, ".js"));
 
 function writeFrame() {
-  const manifest = { name: "sluice", type: "module", exports: { ".": "./src/index.js" } };
+  const manifest = {
+    name: "sluice",
+    type: "module",
+    exports: { ".": "./src/index.js", "./*": "./src/*/index.js" },
+  };
   replaceIfChanged(path.join(buildFolder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
   const link = path.join(buildFolder, "prebuilds");
   const target = path.join("..", "prebuilds");
