@@ -81,7 +81,7 @@ function columnsOf({ task }: Workload): string[] {
     case "one-way":
       return ["messages", "bytes", ...ratios, "CPU s per million"];
     case "fan-out":
-      return ["deliveries", ...ratios];
+      return ["deliveries", ...ratios, "publisher's CPU s per million"];
     case "round-trip":
       return ["median", "p99", ...ratios];
     default:
@@ -104,7 +104,7 @@ function cellsOf(series: Series, naive: Series | undefined, find: Find): string[
         optional(medianOf(series, "cpuPerMillion"), digits),
       ];
     case "fan-out":
-      return [rate(value), ...ratios];
+      return [rate(value), ...ratios, optional(medianOf(series, "cpuPerMillion"), digits)];
     case "round-trip":
       return [micro(value), optional(medianOf(series, "p99"), micro), ...ratios];
     default:

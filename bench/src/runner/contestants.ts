@@ -22,6 +22,8 @@ export interface Entry {
   /** Spins: it needs a processor for each side. */
   readonly twoCoresOnly?: boolean;
   readonly fanOut?: boolean;
+  /** Says that a subscriber more costs the publisher nothing: it is measured with several numbers of them. */
+  readonly fanOutToAnyNumber?: boolean;
   readonly idle?: boolean;
   /** What a reader must know. */
   readonly note?: string;
@@ -66,6 +68,13 @@ function queue(kind: "POSIX" | "System V"): Entry[] {
     }),
   ];
 }
+
+/** Around one ring. Subscribers verify that all has come, so the publisher waits for the slowest of them. */
+const broadcasts = Object.entries({
+  "SharedBuffer broadcast, sendMany/receiveMany": "many",
+  "SharedBuffer broadcast, send/for await": "each",
+  "pubsub over SharedBuffer broadcast": "pubsub",
+}).map(([name, style]) => sluice(name, "broadcast", style, { fanOut: true, fanOutToAnyNumber: true }));
 
 /** Everything that is measured. Names are what `--only` looks at and what the goals refer to. */
 export const entries: readonly Entry[] = [
@@ -143,6 +152,8 @@ export const entries: readonly Entry[] = [
     idle: true,
   }),
   ...(["POSIX", "System V"] as const).flatMap((kind) => queue(kind)),
+  ...broadcasts,
+  sluice("pubsub over UnixSocket stream", "pubsub", "pubsub", { fanOut: true }),
   sluice("AnonymousPipe, sendMany/receiveMany", "anonymous-pipe", "many", {
     quick: true,
     oneWay: all,

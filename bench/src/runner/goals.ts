@@ -1,6 +1,6 @@
 import { medianOf, ratio, type Series } from "./results.js";
 import type { StartReport } from "./start.js";
-import { IDLE_CONNECTIONS } from "./workloads.js";
+import { IDLE_CONNECTIONS, SUBSCRIBERS } from "./workloads.js";
 
 /** A goal, and how far it is reached. */
 export interface Goal {
@@ -169,6 +169,7 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
       ),
     );
   }
+  goals.push(...broadcastGoals(find, all));
   for (const { entry, workload, ...series } of all) {
     if (workload.id !== "idle" || entry.kind !== "sluice") continue;
     const whole = { entry, workload, ...series };
@@ -187,6 +188,34 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
   const factor = start === undefined ? undefined : start.recordNanoseconds / start.plainNanoseconds;
   goals.push(atMost("record of 16 numbers, read", 2, "× typed arrays", factor, 2));
   return goals;
+}
+
+function broadcastGoals(find: Find, all: readonly Series[]): Goal[] {
+  const name = "sluice SharedBuffer broadcast, sendMany/receiveMany";
+  const rivals = all.filter(({ entry, workload }) => entry.kind === "node" && workload.id === "fan-out-64");
+  const cpu = (count: string): number | undefined =>
+    medianOf(find(`fan-out-64${count}`, name), "cpuPerMillion");
+  const [one, four, sixteen] = [cpu("-to-1"), cpu(""), cpu("-to-16")];
+  const factor = (more: number | undefined): number | undefined =>
+    one === undefined || more === undefined ? undefined : more / one;
+  const against = "× with 1 subscriber";
+  return [
+    compared(
+      `SharedBuffer broadcast 64 B to ${SUBSCRIBERS} processes`,
+      ["≥", 2],
+      "the fastest Node contestant",
+      find("fan-out-64", name),
+      best(rivals),
+    ),
+    atMost("SharedBuffer broadcast, publisher's CPU a message, 4 subscribers", 1.5, against, factor(four), 2),
+    atMost(
+      "SharedBuffer broadcast, publisher's CPU a message, 16 subscribers",
+      1.5,
+      against,
+      factor(sixteen),
+      2,
+    ),
+  ];
 }
 
 function packetGoals(type: "dgram" | "seqpacket", find: Find): Goal[] {

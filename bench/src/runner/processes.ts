@@ -77,8 +77,8 @@ export async function runOnce(entry: Entry, workload: Workload, span: Span): Pro
   }
 }
 
-function guestsOf({ task }: Workload): number {
-  if (task === "fan-out") return SUBSCRIBERS;
+function guestsOf({ task, subscribers }: Workload): number {
+  if (task === "fan-out") return subscribers ?? SUBSCRIBERS;
   return task === "idle" ? IDLE_CONNECTIONS : 1;
 }
 

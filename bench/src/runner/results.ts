@@ -7,7 +7,7 @@ export interface Sample {
   readonly value: number;
   /** Round trip: the 99th percentile in microseconds. */
   readonly p99?: number;
-  /** One way: seconds of processor time of both sides for a million messages. */
+  /** Seconds of processor time for a million messages: of both sides (one way), or of the publisher (fan-out). */
   readonly cpuPerMillion?: number;
   /** Idle: seconds of processor time in a second, of the busier side. */
   readonly idleCpu?: number;
@@ -59,8 +59,12 @@ export function sampleOf(workload: Workload, entry: Entry, lines: readonly Line[
     case "fan-out": {
       const messages = numbers("receiver", "messages");
       const seconds = numbers("receiver", "seconds");
+      const [published = NaN] = numbers("sender", "messages");
+      const [cpu = NaN] = numbers("sender", "cpuSeconds");
+      const cpuPerMillion = (cpu / published) * 1e6;
       return {
         value: finite(messages.reduce((sum, count, index) => sum + count / (seconds[index] ?? NaN), 0)),
+        ...(Number.isFinite(cpuPerMillion) ? { cpuPerMillion } : {}),
       };
     }
     case "round-trip": {

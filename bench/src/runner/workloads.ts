@@ -11,6 +11,8 @@ export interface Workload {
   readonly task: "one-way" | "round-trip" | "fan-out" | "idle" | "start";
   readonly size: number;
   readonly placement: Placement;
+  /** How many receive, in a fan-out. */
+  readonly subscribers?: number;
   readonly quick?: boolean;
 }
 
@@ -43,6 +45,18 @@ export const SUBSCRIBERS = 4;
 /** How many connections are open in the idle workload. */
 export const IDLE_CONNECTIONS = 1000;
 
+/** The other numbers of subscribers, to see what one more costs. */
+export const MORE_SUBSCRIBERS: readonly [number, number] = [1, 16];
+
+const fanOut = (id: string, subscribers: number): Workload => ({
+  id,
+  title: `64 B fan-out, 1 to ${subscribers}`,
+  task: "fan-out",
+  size: 64,
+  placement: "free",
+  subscribers,
+});
+
 /** Everything that is measured, in the order of the report. */
 export const workloads: readonly Workload[] = [
   oneWay("64", "64 B", 64, true),
@@ -53,13 +67,9 @@ export const workloads: readonly Workload[] = [
   roundTrip("64", "64 B", 64, "two cores", true),
   roundTrip("4k", "4 KiB", 4096, "one core"),
   roundTrip("4k", "4 KiB", 4096, "two cores"),
-  {
-    id: "fan-out-64",
-    title: `64 B fan-out, 1 to ${SUBSCRIBERS}`,
-    task: "fan-out",
-    size: 64,
-    placement: "free",
-  },
+  fanOut("fan-out-64", SUBSCRIBERS),
+  // Only for what claims that it does not matter how many they are.
+  ...MORE_SUBSCRIBERS.map((count) => fanOut(`fan-out-64-to-${count}`, count)),
   {
     id: "idle",
     title: `${IDLE_CONNECTIONS} idle connections`,
@@ -86,7 +96,7 @@ export function takesPart(entry: Entry, workload: Workload): boolean {
       if (entry.twoCoresOnly === true && workload.placement === "one core") return false;
       return entry.roundTrip?.includes(workload.size) === true;
     case "fan-out":
-      return entry.fanOut === true;
+      return workload.subscribers === SUBSCRIBERS ? entry.fanOut === true : entry.fanOutToAnyNumber === true;
     case "idle":
       return entry.idle === true;
     case "start":
