@@ -72,7 +72,6 @@ class TopicSubscriber<In> implements Subscriber<In> {
     return this.#request(UNSUBSCRIBE, topics);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- wrong arguments reject, as in all waiting calls
   async #request(type: typeof SUBSCRIBE | typeof UNSUBSCRIBE, topics: readonly string[]): Promise<void> {
     for (const topic of topics) checkPattern("topic", topic);
     const changed = topics.filter((topic) => {
@@ -271,14 +270,14 @@ export function subscriber(
 ): Subscriber<unknown> {
   checkOptions(options);
   checkMethods("channel", channel, ["receiveMany", "receiveEnvelope", "sendMany", "close"]);
-  const { topics, codec = bytes() as unknown as Codec<never, unknown> } = options;
+  const { topics, codec = bytes() } = options;
   checkMethods("options.codec", codec, ["decode"]);
   if (!Array.isArray(topics))
     throw new TypeError(`options.topics must be an array of topics, received ${describe(topics)}`);
-  for (const topic of topics) checkPattern("each of options.topics", topic);
+  for (const topic of topics as readonly string[]) checkPattern("each of options.topics", topic);
   if (channel.traits.direction === "send")
     throw new ChannelError("ERR_UNSUPPORTED", "Cannot subscribe: the channel only sends", {
       operation: "subscribe",
     });
-  return new TopicSubscriber(channel as Channel<Uint8Array, Buffer>, codec, topics);
+  return new TopicSubscriber(channel, codec, topics);
 }

@@ -15,11 +15,11 @@ async function subscribed(news: Publisher<never>, count: number): Promise<void> 
 
 describe.each(Object.entries(meetings))("over %s", (_name, meet) => {
   test("each subscriber gets what it has subscribed to, in order, and nothing else", async () => {
-    const { target, connect } = await meet();
-    await using news = publisher(target, { codec });
-    await using gold = subscriber(await connect(), { codec, topics: ["prices.gold"] });
-    await using prices = subscriber(await connect(), { codec, topics: ["prices.*", "prices.gold"] });
-    await using all = subscriber(await connect(), { codec, topics: ["*"] });
+    const meeting = await meet();
+    await using news = publisher(meeting.target, { codec });
+    await using gold = subscriber(await meeting.connect(), { codec, topics: ["prices.gold"] });
+    await using prices = subscriber(await meeting.connect(), { codec, topics: ["prices.*", "prices.gold"] });
+    await using all = subscriber(await meeting.connect(), { codec, topics: ["*"] });
     await subscribed(news, 4);
     const topics = ["prices.gold", "prices.metals.tin", "price", "prices", "weather"];
     for (let round = 0; round < 1000; round++)
@@ -38,9 +38,9 @@ describe.each(Object.entries(meetings))("over %s", (_name, meet) => {
   });
 
   test("subscribe and unsubscribe take effect while messages flow", async () => {
-    const { target, connect } = await meet();
-    await using news = publisher(target, { codec });
-    await using mine = subscriber(await connect(), { codec, topics: ["a"] });
+    const meeting = await meet();
+    await using news = publisher(meeting.target, { codec });
+    await using mine = subscriber(await meeting.connect(), { codec, topics: ["a"] });
     await subscribed(news, 1);
     await news.publish("b", "not yet");
     await mine.subscribe("b", "c.*");
@@ -58,8 +58,8 @@ describe.each(Object.entries(meetings))("over %s", (_name, meet) => {
   });
 
   test("a new subscriber gets the last value of each matching topic, then all that follows: no gap and no duplicate", async () => {
-    const { target, connect } = await meet();
-    await using news = publisher(target, { codec: json<number>(), retain: 10 });
+    const meeting = await meet();
+    await using news = publisher(meeting.target, { codec: json<number>(), retain: 10 });
     let value = 0;
     let going = true;
     const publishing = (async () => {
@@ -69,7 +69,7 @@ describe.each(Object.entries(meetings))("over %s", (_name, meet) => {
       }
     })();
     for (let round = 0; round < 20; round++) {
-      await using mine = subscriber(await connect(), { codec: json<number>(), topics: ["t.*"] });
+      await using mine = subscriber(await meeting.connect(), { codec: json<number>(), topics: ["t.*"] });
       const last = new Map<string, number>();
       for (let count = 0; count < 100; count++) {
         const { topic, message, missed } = await within("a message", mine.receive());
@@ -86,9 +86,9 @@ describe.each(Object.entries(meetings))("over %s", (_name, meet) => {
   });
 
   test("the publisher's close gives what waits, then ends the subscribers", async () => {
-    const { target, connect } = await meet();
-    const news = publisher(target, { codec });
-    const mine = subscriber(await connect(), { codec, topics: ["*"] });
+    const meeting = await meet();
+    const news = publisher(meeting.target, { codec });
+    const mine = subscriber(await meeting.connect(), { codec, topics: ["*"] });
     await subscribed(news, 1);
     for (let count = 0; count < 500; count++) await news.publish("n", String(count));
     const closing = news.close();
