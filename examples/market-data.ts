@@ -27,7 +27,7 @@ else await broadcast();
 async function broadcast(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-example-"));
   try {
-    const sender = await SharedBuffer.broadcast(join(folder, "ticks"), { capacity: 256 * 1024 });
+    const sender = await SharedBuffer.broadcast(join(folder, "ticks"), { capacity: 1024 * 1024 });
     await using market = publisher(sender, { codec });
     const followers = ["a quick follower", "a slow follower"].map((name) =>
       spawn(process.execPath, [import.meta.filename, name, join(folder, "ticks")], {
@@ -38,7 +38,7 @@ async function broadcast(): Promise<void> {
     while (sender.followers < followers.length) await delay(5);
     for (let number = 0; number < TICKS; number++) {
       await market.publish(number % 2 === 0 ? "ticks.gold" : "ticks.tin", { number, price: number % 97 });
-      if (number % 500 === 0) await delay(1);
+      if (number % 250 === 0) await delay(2);
     }
     await market.close();
     for (const exit of exits) {
