@@ -9,6 +9,11 @@ export interface Plan {
   readonly usual: number;
   /** … and one in fifty up to this many. */
   readonly most: number;
+  /**
+   * After so many messages the first come again, the same Buffers: for a flood that nothing ever holds up. Its own garbage alone would be 50 MB, before the collector
+   * looks after it.
+   */
+  readonly rotation?: number;
 }
 
 /** How messages are sent and received. */
@@ -36,6 +41,16 @@ export function compose(sequence: number, size: number): Buffer {
   // A message whose end is that of another is torn.
   if (size >= 8) message.writeUInt32LE(scatter(size, sequence), size - 4);
   return message;
+}
+
+/** Gives each message of a plan by its number. */
+export function messagesOf(plan: Plan): (sequence: number) => Buffer {
+  const { rotation } = plan;
+  if (rotation === undefined) return (sequence) => compose(sequence, sizeOf(plan, sequence));
+  const messages = Array.from({ length: rotation }, (_, sequence) =>
+    compose(sequence, sizeOf(plan, sequence)),
+  );
+  return (sequence) => messages[sequence % rotation]!;
 }
 
 /** Throws unless this is the message. */
@@ -122,10 +137,11 @@ export async function sendToEnd(
   progress?: (count: number) => void,
   extra?: (count: number) => number,
 ): Promise<Outcome> {
+  const messageAt = messagesOf(plan);
   let count = 0;
   try {
     for (;;) {
-      await end.send(compose(count, sizeOf(plan, count)));
+      await end.send(messageAt(count));
       count++;
       if (extra !== undefined) count = extra(count);
       progress?.(count);

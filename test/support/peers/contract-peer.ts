@@ -4,15 +4,14 @@ import { ChannelError } from "sluice";
 import { type End, type EndName, type EndOptions } from "../../contract/maker.js";
 import { loadMaker } from "../load-maker.js";
 import {
-  compose,
   type Manner,
+  messagesOf,
   type Outcome,
   type Plan,
   receivePlan,
   receiveToEnd,
   sendPlan,
   sendToEnd,
-  sizeOf,
 } from "../../contract/traffic.js";
 import type { Commands, Reply } from "../remote-end.js";
 
@@ -103,9 +102,10 @@ function tell(reply: Reply): void {
 
 /** Tries whether there is room after every send, as a program without patience does. */
 async function flood(plan: Plan): Promise<Outcome> {
+  const messageAt = messagesOf(plan);
   const impatient = (count: number): number => {
     let sequence = count;
-    while (sequence < count + 50 && channel.trySend(compose(sequence, sizeOf(plan, sequence)))) sequence++;
+    while (sequence < count + 50 && channel.trySend(messageAt(sequence))) sequence++;
     return sequence;
   };
   return sendToEnd(channel, plan, onProgress, impatient);

@@ -1,12 +1,5 @@
 import { bytes } from "../../../codec/index.js";
-import type {
-  Credentials,
-  Envelope,
-  ReceiveManyOptions,
-  ReceiveOptions,
-  Receiver,
-  Sender,
-} from "../../../core/channel.js";
+import type { Credentials, Receiver, Sender, WaitOptions } from "../../../core/channel.js";
 import type { Codec } from "../../../core/codec.js";
 import type { ErrorDetails } from "../../../core/errors.js";
 import { extend } from "../../../core/extend.js";
@@ -126,29 +119,14 @@ class Following<In> extends PacketChannel<never, In> implements BroadcastReceive
     return this.port.missed;
   }
 
-  override receive(options?: ReceiveOptions): Promise<In> {
-    this.#look(options);
-    return super.receive(options);
-  }
-
   override tryReceive(): In | undefined {
     if (this.incoming.pending === 0) this.port.readNow();
     return super.tryReceive();
   }
 
-  override receiveMany(options?: ReceiveManyOptions): Promise<In[]> {
-    this.#look(options);
-    return super.receiveMany(options);
-  }
-
-  override receiveEnvelope(options?: ReceiveOptions): Promise<Envelope<In>> {
-    this.#look(options);
-    return super.receiveEnvelope(options);
-  }
-
-  /** What can be had at once must be in the queue for a call that does not wait. */
-  #look(options: ReceiveOptions | undefined): void {
-    if (options?.timeout === 0 && this.incoming.pending === 0) this.port.readNow();
+  protected override beforeWait(options: WaitOptions | undefined): void {
+    // What can be had at once must be in the queue for a call that does not wait.
+    if (options?.timeout === 0) this.port.readNow();
   }
 }
 
