@@ -16,7 +16,8 @@ const belowMechanisms = ["core", "native", "codec"];
 const table = {
   core: { rooms: [], node: false, packages: [] },
   native: { rooms: ["core"], node: true, packages: [] },
-  codec: { rooms: ["core"], node: true, packages: [] },
+  // msgpack() loads its library when it is first called: an optional peer dependency.
+  codec: { rooms: ["core"], node: true, packages: ["@msgpack/msgpack"] },
   mechanisms: { rooms: belowMechanisms, node: true, packages: [] },
   "mechanisms/*": { rooms: [...belowMechanisms, "mechanisms"], node: true, packages: [] },
   // The one mechanism with a second engine, loaded lazily from an optional dependency.

@@ -4,8 +4,8 @@
  * @module sluice
  */
 export type * from "./core/channel.js";
-export type { Codec, FrameDecoder, Framing } from "./core/codec.js";
-export { FrameError } from "./core/codec.js";
+export type { Codec, FrameDecoder, Framing, OnInvalid } from "./core/codec.js";
+export { FrameError, MessageError } from "./core/codec.js";
 export { ChannelError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
 export type { ChannelOptions, QueueLimits, StreamOptions } from "./core/options.js";
 export type { ChannelTraits, Mechanism } from "./core/traits.js";

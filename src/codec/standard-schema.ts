@@ -1,3 +1,7 @@
+import type { MessageIssue as SchemaIssue } from "../core/errors.js";
+
+export type { MessageIssue as SchemaIssue } from "../core/errors.js";
+
 /**
  * The part of the Standard Schema interface that sluice asks of a validator. What zod, valibot, arktype and others make is one as it is.
  *
@@ -23,14 +27,6 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 /** What a validator says: the value, or what is wrong with it. */
 export type SchemaResult<Output> =
   { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
-
-/** One thing that is wrong with a value. */
-export interface SchemaIssue {
-  /** What is wrong, in the validator's words. */
-  readonly message: string;
-  /** Where in the value. Absent: the whole of it. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
 
 /** What a value must be to pass a schema. */
 export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["input"];

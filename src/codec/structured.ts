@@ -1,7 +1,9 @@
 import type v8 from "node:v8";
 import type { Codec } from "../core/codec.js";
 import { describe, reasonOf } from "./describe.js";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schema.js";
 import { findProblem } from "./v8-format.js";
+import { validated, type ValidationOptions } from "./validated.js";
 
 /** The constructors of views, by the numbers that `v8.serialize` writes for them. */
 const viewsByNumber: readonly ((memory: ArrayBuffer) => ArrayBufferView)[] = [
@@ -75,14 +77,13 @@ const codec: Codec<unknown> = Object.freeze({
 /**
  * Messages are values of the structured clone algorithm, in V8's own format: what JSON has, and `undefined`, `bigint`, `Date`, `RegExp`,
  * `Map`, `Set`, `Error`, `ArrayBuffer`, typed arrays, `Buffer`, and objects that refer to each other in cycles. Instances of classes arrive as
- * plain objects. For processes that run on Node.js, of the same or a similar version.
+ * plain objects. The **type is not checked**: `T` says what the peer is trusted to send. For processes that run on Node.js, of the same or a similar version.
  *
- * A `TypeError` tells of what cannot be encoded: functions, symbols, promises, weak collections, a `SharedArrayBuffer`, a resizable `ArrayBuffer`, more than
- * 1,000 objects within each other, or arrays with holes whose lengths together exceed 65,536 plus the bytes of the message.
+ * A `TypeError` tells of what cannot be encoded: functions, symbols, promises, weak collections, a `SharedArrayBuffer`, a resizable `ArrayBuffer`, a property
+ * called `__proto__`, more than 1,000 objects within each other, or arrays with holes whose lengths together exceed 65,536 plus the bytes of the message.
  *
  * Received bytes are looked through before V8 reads them, because V8 itself takes a few of them at their word: twenty bytes that announce an
- * array of 30 million holes make it allocate 240 MB. Bytes that are refused give `ERR_INVALID_MESSAGE`. The **type is not checked**: `T` says what the peer is trusted
- * to send. A decoded message takes memory in proportion to its bytes, at worst about 80 times as much (empty maps): set
+ * array of 30 million holes make it allocate 240 MB. Bytes that are refused give `ERR_INVALID_MESSAGE`. A decoded message takes memory in proportion to its bytes, at worst about 80 times as much (empty maps): set
  * `maxMessageSize` accordingly for peers that you do not trust.
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api
@@ -98,6 +99,19 @@ const codec: Codec<unknown> = Object.freeze({
  * console.log(codec.decode(bytes).get("start")?.getTime()); // 0
  * ```
  */
-export function structured<T = unknown>(): Codec<T> {
-  return codec as Codec<T>;
+export function structured<T = unknown>(): Codec<T>;
+/**
+ * Messages are values of the structured clone algorithm that a schema has passed: nothing else reaches `receive`. What is sent has the schema's input
+ * type, what is received its output type.
+ *
+ * @param schema - any Standard Schema, such as those of zod, valibot and arktype; it must check synchronously
+ * @param options - what follows an invalid message, and whether outgoing messages are checked too
+ * @throws TypeError for what is no Standard Schema, an asynchronous one where that shows at once (else at the first message), or a wrong option
+ */
+export function structured<Schema extends StandardSchema>(
+  schema: Schema,
+  options?: ValidationOptions,
+): Codec<SchemaInput<Schema>, SchemaOutput<Schema>>;
+export function structured(schema?: StandardSchema, options?: ValidationOptions): Codec<unknown> {
+  return schema === undefined ? codec : validated(codec, schema, options);
 }

@@ -13,6 +13,13 @@ const maxDepth = 1000;
 const oldestVersion = 13;
 const newestVersion = 15;
 
+/** `__proto__` in the forms in which V8 writes and reads strings, by their tags. */
+const PROTOTYPE_NAMES: ReadonlyMap<number, Buffer> = new Map([
+  [0x53, Buffer.from("__proto__")],
+  [0x22, Buffer.from("__proto__")],
+  [0x63, Buffer.from("__proto__", "utf16le")],
+]);
+
 /** What is wrong with these bytes. */
 class Problem extends Error {}
 
@@ -21,6 +28,7 @@ class Inspector {
   readonly #viewKinds: number;
   #position = 0;
   #depth = 0;
+  #lastSkip = 0;
   #holesLeft: number;
 
   constructor(bytes: Uint8Array, viewKinds: number) {
@@ -84,15 +92,15 @@ class Inspector {
         this.#varint();
         return;
       case 0x6f: // o object
-        this.#valuesUntil(0x7b, 1);
+        this.#propertiesUntil(0x7b, 1);
         return;
       case 0x61: // a array with holes
         this.#holes(this.#varint());
-        this.#valuesUntil(0x40, 2);
+        this.#propertiesUntil(0x40, 2);
         return;
       case 0x41: // A array without holes
-        this.#varint();
-        this.#valuesUntil(0x24, 2);
+        for (let left = this.#varint(); left > 0; left--) this.#value();
+        this.#propertiesUntil(0x24, 2);
         return;
       case 0x3b: // ; Map
         this.#valuesUntil(0x3a, 1);
@@ -132,6 +140,27 @@ class Inspector {
     while (this.#peekTag() !== endTag) this.#value();
     this.#position++;
     for (let count = 0; count < counts; count++) this.#varint();
+  }
+
+  /**
+   * Keys and values. V8 makes an ordinary property of a `__proto__`; but whoever then copies properties one by one, as some validators do, sets a
+   * prototype with it.
+   */
+  #propertiesUntil(endTag: number, counts: number): void {
+    for (let tag = this.#peekTag(); tag !== endTag; tag = this.#peekTag()) {
+      this.#value();
+      if (this.#isPrototypeName(tag)) throw new Problem('a property is called "__proto__"');
+      this.#value();
+    }
+    this.#position++;
+    for (let count = 0; count < counts; count++) this.#varint();
+  }
+
+  /** Whether what was read last, a value with this tag, is the string `__proto__`. */
+  #isPrototypeName(tag: number): boolean {
+    const name = PROTOTYPE_NAMES.get(tag);
+    if (name === undefined || name.length !== this.#lastSkip) return false;
+    return name.equals(this.#bytes.subarray(this.#position - name.length, this.#position));
   }
 
   #error(): void {
@@ -194,6 +223,7 @@ class Inspector {
   #skip(length: number): void {
     if (length > this.#bytes.length - this.#position) throw new Problem("it is cut off");
     this.#position += length;
+    this.#lastSkip = length;
   }
 }
 

@@ -7,7 +7,7 @@ import type {
   SendOptions,
   WaitOptions,
 } from "./channel.js";
-import type { Codec } from "./codec.js";
+import { type Codec, MessageError } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { extend } from "./extend.js";
 import { Incoming, type IncomingHooks } from "./incoming.js";
@@ -16,6 +16,7 @@ import {
   checkCount,
   checkHandles,
   checkMethods,
+  checkOnInvalid,
   checkOptions,
   type ResolvedQueueLimits,
   resolveQueueLimits,
@@ -114,6 +115,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     iterationFailed(channel) {
       void channel.close();
     },
+    failed(channel, error) {
+      channel.broken(error);
+    },
     connectionDetails(channel) {
       return channel.#connection;
     },
@@ -134,6 +138,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   ) {
     const { traits, codec, connection } = options;
     checkMethods("options.codec", codec, ["encode", "decode"]);
+    checkOnInvalid("options.codec.onInvalid", codec.onInvalid);
     this.#maxMessageSize = checkCount(
       "options.maxMessageSize",
       options.maxMessageSize ?? traits.maxMessageSize,
@@ -334,7 +339,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   protected error(code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError {
     const { mechanism } = this.traits;
     const where = this.#address === undefined ? "" : ` ${JSON.stringify(this.#address)}`;
-    const details = { operation, mechanism, address: this.#address, cause };
+    const issues = cause instanceof MessageError ? cause.issues : undefined;
+    const details = { operation, mechanism, address: this.#address, issues, cause };
     return new ChannelError(code, `Cannot ${operation} on ${mechanism}${where}: ${text}`, details);
   }
 

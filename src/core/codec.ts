@@ -1,3 +1,8 @@
+import type { MessageIssue } from "./errors.js";
+
+/** What follows a received message that is none: see {@link Codec.onInvalid}. */
+export type OnInvalid = "throw" | "drop" | "close";
+
 /**
  * Turns messages into bytes and back.
  *
@@ -9,9 +14,17 @@ export interface Codec<Out, In = Out> {
   readonly name: string;
   /** Whether `decode` does nothing but return the bytes: many messages then need not go through it one by one. */
   readonly decodesToItself?: boolean;
+  /**
+   * What follows received bytes that `decode` refuses. `"throw"` (the default): the receive in line rejects with `ERR_INVALID_MESSAGE`, and the
+   * channel goes on. `"drop"`: they are left out and counted (`statistics().dropped.invalid`). `"close"`: the channel fails with that error, for everybody who waits.
+   */
+  readonly onInvalid?: OnInvalid | undefined;
   /** The message's bytes. Throws a `TypeError` for a value that it cannot encode. */
   encode(message: Out): Uint8Array;
-  /** The message in these bytes, which belong to the caller from now on. Throws for bytes that are no message. */
+  /**
+   * The message in these bytes, which belong to the caller from now on. Throws for bytes that are no message: a {@link MessageError} if it knows what is
+   * wrong with which part.
+   */
   decode(bytes: Buffer): In;
 }
 
@@ -83,3 +96,23 @@ export class FrameError extends Error {
     this.code = code;
   }
 }
+
+/** Why received bytes are no message, part by part. The channel makes a `ChannelError` of it, which has the issues too. */
+export class MessageError extends Error {
+  /** What kind of error it is, for texts. */
+  override readonly name = "MessageError";
+  /** What is wrong, and where. */
+  readonly issues: readonly MessageIssue[];
+
+  /**
+   * @param message - what is wrong, in words
+   * @param issues - the same, for a program
+   */
+  constructor(message: string, issues: readonly MessageIssue[]) {
+    super(message);
+    this.issues = issues;
+  }
+}
+
+/** A codec is used in a way that cannot work, whatever comes: a mistake in the program, which no `onInvalid` hides. */
+export class CodecMistake extends TypeError {}

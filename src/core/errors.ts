@@ -33,6 +33,14 @@ export type ErrorCode =
   | "ERR_OWNER_DIED"
   | "ERR_SYSTEM";
 
+/** One thing that is wrong with a message. */
+export interface MessageIssue {
+  /** What is wrong, in the words of whoever has found it. */
+  readonly message: string;
+  /** Where in the message. Absent: the whole of it. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
 /** What a {@link ChannelError} tells beside its text. */
 export interface ErrorDetails {
   /** What was being done: `"send"`, `"connect"`, `"listen"`, … */
@@ -45,6 +53,8 @@ export interface ErrorDetails {
   readonly syscall?: string | undefined;
   /** The system's error number, positive, as in errno(3). */
   readonly errno?: number | undefined;
+  /** What is wrong with the message, part by part. */
+  readonly issues?: readonly MessageIssue[] | undefined;
   /** The error beneath this one. */
   readonly cause?: unknown;
 }
@@ -81,6 +91,8 @@ export class ChannelError extends Error {
   readonly syscall?: string;
   /** The system's error number, positive, as in errno(3). */
   readonly errno?: number;
+  /** What is wrong with the message, part by part: with `ERR_INVALID_MESSAGE` from a codec with a schema, which gives them. */
+  readonly issues?: readonly MessageIssue[];
 
   /**
    * @param code - what went wrong
@@ -95,6 +107,7 @@ export class ChannelError extends Error {
     if (details.address !== undefined) this.address = details.address;
     if (details.syscall !== undefined) this.syscall = details.syscall;
     if (details.errno !== undefined) this.errno = details.errno;
+    if (details.issues !== undefined) this.issues = details.issues;
   }
 }
 

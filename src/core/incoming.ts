@@ -1,5 +1,5 @@
 import type { Envelope, ReceiveOptions } from "./channel.js";
-import type { Codec } from "./codec.js";
+import { type Codec, CodecMistake } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { closeHandles, IncomingQueue } from "./incoming-queue.js";
 import type { ResolvedQueueLimits } from "./options.js";
@@ -8,6 +8,9 @@ import { Wait, WaitList } from "./wait.js";
 
 /** In what shape a message is wanted; `"bytes"`: past the codec, by a mechanism that lends its memory. */
 export type Kind = "message" | "iteration" | "many" | "envelope" | "bytes";
+
+/** What was to be taken is a message that the codec refuses and says to leave out. */
+export const DROPPED: unique symbol = Symbol("dropped");
 
 /** Somebody who waits for messages, and in what shape they are wanted. */
 class ReceiveWait extends Wait<unknown> {
@@ -34,6 +37,8 @@ export interface IncomingHooks<Owner> {
   drained(owner: Owner): void;
   /** An iteration was told that a message is unusable. */
   iterationFailed(owner: Owner): void;
+  /** A message was refused by a codec after which the channel shall not go on. */
+  failed(owner: Owner, error: ChannelError): void;
   /** What is known of every message's sender on this connection. */
   connectionDetails(owner: Owner): PacketDetails | undefined;
   error(owner: Owner, code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
@@ -135,11 +140,8 @@ export class Incoming<In, Owner = unknown> {
   // ---- to the receivers ---------------------------------------------------------------------------------------------
 
   receive(kind: Kind, max: number, options: ReceiveOptions | undefined, operation: string): Promise<unknown> {
-    try {
-      if (this.#mayTake()) return Promise.resolve(this.#take(kind, max));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const taken = this.receiveNow(kind, max);
+    if (taken !== undefined) return taken;
     if (this.#over !== undefined) return this.#tellOver(this.#over, kind);
     const wait = new ReceiveWait(kind, max);
     wait.join(this.#receivers);
@@ -156,8 +158,24 @@ export class Incoming<In, Owner = unknown> {
     return wait.promise;
   }
 
+  /** Receives if a message is there that is not to be dropped, else `undefined`. */
+  protected receiveNow(kind: Kind, max: number): Promise<unknown> | undefined {
+    try {
+      while (this.#mayTake()) {
+        const taken = this.#take(kind, max);
+        if (taken !== DROPPED) return Promise.resolve(taken);
+      }
+      return undefined;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   tryReceive(): In | undefined {
-    if (this.#mayTake()) return this.#takeMessage();
+    while (this.#mayTake()) {
+      const taken = this.takeMessage();
+      if (taken !== DROPPED) return taken;
+    }
     if (this.#over === undefined) return undefined;
     const error = this.#over();
     this.#hooks.toldOver(this.#owner);
@@ -171,14 +189,15 @@ export class Incoming<In, Owner = unknown> {
   }
 
   #take(kind: Kind, max: number): unknown {
-    if (kind === "message") return this.#takeMessage();
+    if (kind === "message") return this.takeMessage();
     if (kind === "iteration") return this.#takeNext();
     if (kind === "many") return this.#takeMany(max);
     if (kind === "bytes") return this.#takeBytes();
     return this.#takeEnvelope();
   }
 
-  #takeMessage(): In {
+  /** Takes the first message; call only when there is one. */
+  protected takeMessage(): In | typeof DROPPED {
     return this.#decode(this.#takeBytes());
   }
 
@@ -194,16 +213,17 @@ export class Incoming<In, Owner = unknown> {
   }
 
   /** A `for await` that fails is left for good, so that nobody would close the channel. */
-  #takeNext(): IteratorResult<In> {
+  #takeNext(): IteratorResult<In> | typeof DROPPED {
     try {
-      return { value: this.#takeMessage(), done: false };
+      const value = this.takeMessage();
+      return value === DROPPED ? DROPPED : { value, done: false };
     } catch (error) {
       this.#hooks.iterationFailed(this.#owner);
       throw error;
     }
   }
 
-  #takeMany(max: number): In[] {
+  #takeMany(max: number): In[] | typeof DROPPED {
     if (this.#codec.decodesToItself === true) {
       const payloads = this.#queue.shiftMany(max);
       if (payloads !== undefined) {
@@ -211,26 +231,33 @@ export class Incoming<In, Owner = unknown> {
         return payloads as In[];
       }
     }
-    const messages: In[] = [this.#takeMessage()];
+    const messages: In[] = [];
     while (messages.length < max && this.#queue.length > 0) {
       try {
-        messages.push(this.#takeMessage());
+        const message = this.takeMessage();
+        if (message !== DROPPED) messages.push(message);
       } catch (error) {
+        if (messages.length === 0) throw error;
         // What was good is delivered now; the error keeps its place and goes to the next receive.
         this.#queue.unshiftError(error);
         break;
       }
     }
-    return messages;
+    return messages.length === 0 ? DROPPED : messages;
   }
 
-  #takeEnvelope(): Envelope<In> {
+  #takeEnvelope(): Envelope<In> | typeof DROPPED {
     const payload = this.#queue.shift();
     const details = this.#queue.lastDetails;
     this.#release();
     if (details?.error !== undefined) throw details.error as Error;
     try {
-      const envelope = { message: this.#decode(payload) };
+      const message = this.#decode(payload);
+      if (message === DROPPED) {
+        closeHandles(details);
+        return DROPPED;
+      }
+      const envelope = { message };
       return Object.assign(envelope, this.#hooks.connectionDetails(this.#owner), details);
     } catch (error) {
       closeHandles(details);
@@ -246,20 +273,38 @@ export class Incoming<In, Owner = unknown> {
     this.#hooks.resume(this.#owner);
   }
 
-  #decode(payload: Buffer): In {
+  #decode(payload: Buffer): In | typeof DROPPED {
     try {
       return this.#codec.decode(payload);
     } catch (error) {
-      if (error instanceof ChannelError) throw error;
-      const text = error instanceof Error ? error.message : String(error);
-      throw this.#hooks.error(
-        this.#owner,
-        "ERR_INVALID_MESSAGE",
-        "receive",
-        `${payload.length} bytes are no message of the codec ${this.#codec.name}: ${text}`,
-        error,
-      );
+      if (error instanceof CodecMistake) throw error;
+      const refusal = this.#refusal(payload, error);
+      const { onInvalid } = this.#codec;
+      if (onInvalid === "drop") return DROPPED;
+      if (onInvalid === "close") this.#fail(refusal);
+      throw refusal;
     }
+  }
+
+  #refusal(payload: Buffer, error: unknown): ChannelError {
+    if (error instanceof ChannelError) return error;
+    const text = error instanceof Error ? error.message : String(error);
+    return this.#hooks.error(
+      this.#owner,
+      "ERR_INVALID_MESSAGE",
+      "receive",
+      `${payload.length} bytes are no message of the codec ${this.#codec.name}: ${text}`,
+      error,
+    );
+  }
+
+  /** Ends the channel with this error. What came behind the message that was refused is nobody's any more. */
+  #fail(error: ChannelError): void {
+    this.#over = () => error;
+    this.#queue.clear();
+    this.#hooks.failed(this.#owner, error);
+    // It may have been over before, when nobody tells those who wait.
+    this.#deliverSoon();
   }
 
   #deliver(): void {
@@ -269,7 +314,8 @@ export class Incoming<In, Owner = unknown> {
       wait = this.#receivers.first()
     ) {
       try {
-        wait.fulfil(this.#take(wait.kind, wait.max));
+        const taken = this.#take(wait.kind, wait.max);
+        if (taken !== DROPPED) wait.fulfil(taken);
       } catch (error) {
         wait.reject(error);
       }

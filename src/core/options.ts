@@ -90,6 +90,12 @@ export function checkMethods(name: string, value: object, methods: readonly stri
     throw new TypeError(`${name} must have a method ${missing}, received ${describe(value)}`);
 }
 
+/** Throws unless this says what follows an invalid message, or nothing. */
+export function checkOnInvalid(name: string, value: unknown): void {
+  if (value === undefined || value === "throw" || value === "drop" || value === "close") return;
+  throw new TypeError(`${name} must be "throw", "drop" or "close", received ${describe(value)}`);
+}
+
 /** Throws unless these are descriptors that may travel with one message. */
 export function checkHandles(handles: unknown, most: number, operation: string): void {
   if (!Array.isArray(handles))

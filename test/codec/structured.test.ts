@@ -198,11 +198,33 @@ describe("structured()", () => {
     expect(() => codec.decode(opened)).toThrow(/1000 objects/);
   });
 
-  it("makes an ordinary property of __proto__ and changes no prototype", () => {
-    const received = roundTrip(JSON.parse('{"__proto__":{"admin":true}}')) as Record<string, unknown>;
-    expect(Object.getPrototypeOf(received)).toBe(Object.prototype);
-    expect(Object.hasOwn(received, "__proto__")).toBe(true);
-    expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
+  it("refuses a property called __proto__ on either side, in every form in which V8 reads a string", () => {
+    const poisoned: unknown = JSON.parse('[[1, {"a": {"__proto__": {"admin": true}}}]]');
+    expect(() => codec.encode(poisoned)).toThrow('a property is called "__proto__"');
+    expect(() => codec.decode(serialize(poisoned))).toThrow('a property is called "__proto__"');
+    const listed = Object.defineProperty([1], "__proto__", { value: {}, enumerable: true });
+    expect(() => codec.decode(serialize(listed))).toThrow('a property is called "__proto__"');
+    const name = Buffer.from("__proto__");
+    const wide = Buffer.from("__proto__", "utf16le");
+    const keys = [
+      [tag('"'), 9, ...name],
+      [tag("S"), 9, ...name],
+      [tag("c"), 18, ...wide],
+      [0, tag("c"), 18, ...wide],
+      // A length of two bytes where one would do.
+      [tag('"'), 0x89, 0, ...name],
+    ];
+    for (const key of keys)
+      expect(() => codec.decode(crafted(tag("o"), ...key, tag("_"), tag("{"), 1))).toThrow("__proto__");
+  });
+
+  it("takes the text __proto__ where it is no name of a property", () => {
+    const message = [
+      "__proto__",
+      { key: "__proto__", __proto: 1 },
+      new Map([["__proto__", new Set(["__proto__"])]]),
+    ];
+    expect(roundTrip(message)).toEqual(message);
   });
 });
 

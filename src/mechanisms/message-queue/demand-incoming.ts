@@ -1,7 +1,7 @@
 import type { ReceiveOptions } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
 import type { ChannelError } from "../../core/errors.js";
-import { Incoming, type IncomingHooks, type Kind } from "../../core/incoming.js";
+import { DROPPED, Incoming, type IncomingHooks, type Kind } from "../../core/incoming.js";
 import type { ResolvedQueueLimits } from "../../core/options.js";
 import { describe, Wait } from "../../core/wait.js";
 import { ANY, type QueuePort, type Wanted } from "./queue-port.js";
@@ -121,9 +121,12 @@ export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
 
   override tryReceive(): In | undefined {
     this.#serve();
-    if (!this.#isOver && this.pending === 0 && !this.wanted.has(ANY)) {
+    while (!this.#isOver && this.pending === 0 && !this.wanted.has(ANY)) {
       const [message] = this.#port.take(ANY, 1);
-      if (message !== undefined) this.#push(message);
+      if (message === undefined) break;
+      this.#push(message);
+      const taken = this.takeMessage();
+      if (taken !== DROPPED) return taken;
     }
     return super.tryReceive();
   }
@@ -183,12 +186,15 @@ export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
 
   /** What one receive gets, in the shape that it wants; `undefined`: nothing is there. */
   #take(kind: Kind, max: number, selection: number, operation: string): Promise<unknown> | undefined {
-    if (this.pending > 0) return super.receive(kind, max, undefined, operation);
+    if (this.pending > 0) return this.receiveNow(kind, max);
     if (kind === "many") return this.#takeMany(Math.min(max, this.#limits.messages), selection, operation);
-    const [message] = this.#port.take(selection, 1);
-    if (message === undefined) return undefined;
-    this.#push(message, kind === "envelope");
-    return super.receive(kind, max, undefined, operation);
+    for (;;) {
+      const [message] = this.#port.take(selection, 1);
+      if (message === undefined) return undefined;
+      this.#push(message, kind === "envelope");
+      const taken = this.receiveNow(kind, max);
+      if (taken !== undefined || this.#isTurnDue()) return taken;
+    }
   }
 
   #takeMany(most: number, selection: number, operation: string): Promise<unknown> | undefined {
@@ -201,7 +207,8 @@ export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
         bytes += message.length;
         this.#push(message);
         try {
-          messages.push(super.tryReceive() as In);
+          const got = this.takeMessage();
+          if (got !== DROPPED) messages.push(got);
         } catch (error) {
           // What was good is delivered now; the error goes to the next receive. No message follows it (see `QueuePort.take`).
           this.pushError(error as ChannelError);
