@@ -53,6 +53,7 @@ export class Incoming<In, Owner = unknown> {
   readonly #receivers = new WaitList<ReceiveWait>();
   #over: (() => Error) | undefined;
   #delivering = false;
+  #serving = false;
   #held = false;
 
   constructor(
@@ -308,6 +309,17 @@ export class Incoming<In, Owner = unknown> {
   }
 
   #deliver(): void {
+    // Taking a message may let the source push more, which ends here again: whoever is being served must not be served a second time.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      this.#serveReceivers();
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  #serveReceivers(): void {
     for (
       let wait = this.#receivers.first();
       wait !== undefined && this.#queue.length > 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { End } from "../maker.js";
-import { codeOf, isPending, openPair, type Subject, within } from "../subject.js";
+import { codeOf, isPending, openPair, SMALL_QUEUES, type Subject, within } from "../subject.js";
 import { compose, verify } from "../traffic.js";
 
 const SIZE = 100;
@@ -23,6 +23,29 @@ export function receivingLines(subject: Subject): void {
       const messages = await within("all receives", Promise.all(waits));
       for (const [sequence, message] of messages.entries()) verify(message!, sequence, SIZE);
     });
+
+    if (subject.maker.reliable !== false) {
+      it("gives a burst that is larger than the queue to those who wait, whole and in order", async () => {
+        await using pair = await openPair(subject, SMALL_QUEUES);
+        const { sender, receiver } = pair;
+        for (let round = 0; round < 20; round++) {
+          const first = round * 60;
+          const waits: Promise<Buffer[]>[] = [
+            receiver.receiveMany({ max: 10 }),
+            receiver.receive().then((message) => [message]),
+            receiver.receiveMany({ max: 40 }),
+          ];
+          const sent = sender.sendMany(
+            Array.from({ length: 60 }, (_, index) => compose(first + index, SIZE)),
+          );
+          const messages = (await within("those who wait", Promise.all(waits))).flat();
+          while (messages.length < 60)
+            messages.push(...(await within("the rest", receiver.receiveMany({ max: 60 - messages.length }))));
+          await within("sendMany", sent);
+          for (const [index, message] of messages.entries()) verify(message, first + index, SIZE);
+        }
+      });
+    }
 
     it("does not let a receive overtake one that waits, at any moment", async () => {
       await using pair = await openPair(subject);
