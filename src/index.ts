@@ -6,8 +6,15 @@
 export type * from "./core/channel.js";
 export type { Codec, FrameDecoder, Framing, OnInvalid } from "./core/codec.js";
 export { FrameError, MessageError } from "./core/codec.js";
-export { ChannelError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
+export { ChannelError, type ErrorCode, type ErrorDetails, type MessageIssue } from "./core/errors.js";
 export type { ChannelOptions, QueueLimits, StreamOptions } from "./core/options.js";
+export type {
+  ChannelStatistics,
+  DropCause,
+  DropCounts,
+  ListenerStatistics,
+  QueueDepth,
+} from "./core/statistics.js";
 export type { ChannelTraits, Mechanism } from "./core/traits.js";
 export * from "./codec/index.js";
 export { MemoryChannel } from "./mechanisms/memory/memory-channel.js";

@@ -7,6 +7,7 @@ import type {
   SendOptions,
   WaitOptions,
 } from "./channel.js";
+import { CAPABILITIES, type Capability, UNSUPPORTED_OPTION } from "./capabilities.js";
 import { type Codec, MessageError } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { extend } from "./extend.js";
@@ -24,11 +25,10 @@ import {
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
+import { observer } from "./observer.js";
+import { type ChannelStatistics, type DropCause, statisticsOf } from "./statistics.js";
 import { type ChannelTraits, shareTraits } from "./traits.js";
 import { checkDuration, checkWaitOptions, describe } from "./wait.js";
-
-/** The options of a call that concern a packet, and that only some mechanisms know. */
-export type Capability = "to" | "priority" | "type" | "handles";
 
 /** What a mechanism tells its base class. */
 export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
@@ -56,14 +56,7 @@ export type MakeIncoming<In> = (
   hooks: IncomingHooks<AnyChannel>,
 ) => Incoming<In, AnyChannel>;
 
-const CAPABILITIES: readonly Capability[] = ["to", "priority", "type", "handles"];
-const UNSUPPORTED_OPTION: Readonly<Record<Capability, string>> = {
-  to: "this mechanism has no options.to",
-  priority: "this mechanism has no options.priority",
-  type: "this mechanism has no options.type",
-  handles:
-    "this mechanism has no options.handles, or was opened without options.maxHandles (Unix sockets, stream and seqpacket)",
-};
+const NOTHING_QUEUED = { messages: 0, bytes: 0 } as const;
 const WRONG_DIRECTION = {
   send: "this channel only sends",
   receive: "this channel only receives",
@@ -100,6 +93,8 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   #failure: (() => Error) | undefined;
   // Messages that were accepted and lost with the channel, once it has failed.
   #lost = 0;
+  // Those of them that had been accepted, whoever knows of it: TLS still calls some of them sent when it is destroyed.
+  #unsent = 0;
 
   static readonly #hooks: IncomingHooks<AnyChannel> = {
     resume(channel) {
@@ -117,6 +112,9 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     },
     failed(channel, error) {
       channel.broken(error);
+    },
+    dropped(channel, cause, count, error) {
+      channel.#tellDropped(cause, count, error);
     },
     connectionDetails(channel) {
       return channel.#connection;
@@ -163,6 +161,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    observer()?.opened(this, this.#address);
   }
 
   get state(): "open" | "closing" | "closed" {
@@ -264,6 +263,13 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     };
   }
 
+  statistics(): ChannelStatistics {
+    const sent = this.outgoing.statistics();
+    // What was accepted and has not left does not wait any more once the channel has failed.
+    const sendQueue = this.#failure === undefined ? sent.queue : NOTHING_QUEUED;
+    return statisticsOf(sent, sendQueue, this.incoming.statistics(), this.#unsent, this.lostBySystem);
+  }
+
   // ---- lifecycle ------------------------------------------------------------------------------------------------------
 
   close(options?: CloseOptions): Promise<void> {
@@ -304,6 +310,11 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     return this;
   }
 
+  /** Messages that came and that the system has dropped. */
+  protected get lostBySystem(): number {
+    return 0;
+  }
+
   // ---- what the subclass reports ----------------------------------------------------------------------------------------
 
   /** Whether nobody will receive what still comes; it is read and dropped then, so that the peer can finish. */
@@ -314,6 +325,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   /** The peer has ended in an orderly way; what was pushed is still delivered. `gone`: it can receive nothing any more either. */
   protected ended(gone: boolean): void {
     this.#peerGone = gone;
+    observer()?.ended(this, this.#address);
     this.incoming.over(() =>
       this.error(
         "ERR_END_OF_CHANNEL",
@@ -325,11 +337,13 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
 
   /** The channel is broken: nothing more leaves or comes, but what was pushed is still delivered. */
   protected broken(error: ChannelError): void {
+    if (!this.#releasing) observer()?.failed(this, this.#address, error);
     this.#abandon(() => error, true);
   }
 
   /** Everything is released. */
   protected released(): void {
+    if (!this.#released) observer()?.closed(this, this.#address);
     this.#released = true;
     this.#state = "closed";
     this.#resolveClosed();
@@ -456,9 +470,15 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.#state = "closed";
     this.#failure = reason;
     if (tellLoss) this.#lost = this.outgoing.unsent + this.outgoing.waiting;
+    this.#unsent = this.outgoing.unsent;
+    if (this.#unsent > 0) this.#tellDropped("unsent", this.#unsent, reason());
     this.outgoing.abandon(reason);
     this.incoming.over(reason);
     this.release(false);
+  }
+
+  #tellDropped(cause: DropCause, count: number, error: Error | undefined): void {
+    observer()?.dropped(this, this.#address, cause, count, error);
   }
 
   #lossError(operation: string): ChannelError {

@@ -2,6 +2,8 @@ import type { Address, Channel, Listener, WaitOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import { ChannelError } from "./errors.js";
 import type { Mechanism } from "./traits.js";
+import { observer } from "./observer.js";
+import type { ListenerStatistics } from "./statistics.js";
 import { checkWaitOptions, Wait, WaitList } from "./wait.js";
 
 /** Channels that nobody has accepted yet wait here up to this number; then the kernel's backlog fills. */
@@ -17,10 +19,12 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   #closing: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
   #failure: Error | undefined;
+  #arrived = 0;
 
   constructor(address: Address, mechanism: Mechanism) {
     this.address = address;
     this.#mechanism = mechanism;
+    observer()?.listening(this, mechanism);
   }
 
   /** Stops taking peers from the kernel until `resumeAccepting`. */
@@ -69,6 +73,10 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
     return this.#closing;
   }
 
+  statistics(): ListenerStatistics {
+    return { arrived: this.#arrived, waiting: this.#channels.length };
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -79,6 +87,7 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
       channel.destroy();
       return false;
     }
+    this.#arrived++;
     const wait = this.#waits.first();
     if (wait !== undefined) {
       wait.fulfil(channel);
@@ -97,6 +106,7 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
     if (this.#closing !== undefined && this.#leaving === undefined)
       return Promise.reject(this.#error("ERR_CHANNEL_CLOSED", "hand over", "the listener is closed"));
     this.#leaving ??= detach().then(() => {
+      if (this.#closing === undefined) observer()?.stopped(this, this.#mechanism);
       this.#closing ??= Promise.resolve();
       this.#waits.rejectAll(() => this.#closedError());
     });
@@ -113,6 +123,7 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   #close(): Promise<void> {
     this.#waits.rejectAll(() => this.#failure ?? this.#closedError());
     this.#dropUnaccepted();
+    observer()?.stopped(this, this.#mechanism);
     return this.release();
   }
 

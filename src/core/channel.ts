@@ -1,3 +1,4 @@
+import type { ChannelStatistics, ListenerStatistics } from "./statistics.js";
 import type { ChannelTraits } from "./traits.js";
 
 /** A host and port of the network. */
@@ -153,6 +154,8 @@ export interface Channel<Out, In = Out> extends AsyncIterable<In>, AsyncDisposab
   close(options?: CloseOptions): Promise<void>;
   /** Releases everything at once. What did not leave is lost; waiting calls reject with `reason` or `ERR_CHANNEL_CLOSED`. */
   destroy(reason?: Error): void;
+  /** What this channel has done so far: messages and bytes, depth of the queues, waits, drops. Works after the end as well. */
+  statistics(): ChannelStatistics;
   /** Lets the open channel keep the process alive (the default). */
   ref(): this;
   /** Lets the process end while this channel is open. */
@@ -184,6 +187,8 @@ export interface Listener<C extends Channel<any, any>> extends AsyncIterable<C>,
    * wait in a bounded queue, then in the kernel's backlog.
    */
   accept(options?: WaitOptions): Promise<C>;
+  /** How many peers have come so far, and how many wait to be accepted. */
+  statistics(): ListenerStatistics;
   /** Stops listening and releases the address. Channels already accepted live on; those nobody accepted are closed. */
   close(): Promise<void>;
 }

@@ -20,6 +20,11 @@ export class IncomingQueue {
   #details: Deque<ArrivalDetails | undefined> | undefined;
   #bytes = 0;
   #handles = 0;
+  // Of what was taken; what has come is that and what waits.
+  #taken = 0;
+  #takenBytes = 0;
+  // Places of the queue, in all, in which an error was instead of a message.
+  #errors = 0;
   #firstError: { readonly error: unknown } | undefined;
   /** What was known of the message that `shift` gave last. */
   lastDetails: ArrivalDetails | undefined;
@@ -30,6 +35,34 @@ export class IncomingQueue {
 
   get length(): number {
     return this.#firstError === undefined ? this.#payloads.length : this.#payloads.length + 1;
+  }
+
+  /** Bytes of the messages that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Messages that wait; an error is none. */
+  get messages(): number {
+    let errors = 0;
+    for (let index = 0; index < (this.#details?.length ?? 0); index++)
+      if (this.#details?.at(index)?.error !== undefined) errors++;
+    return this.#payloads.length - errors;
+  }
+
+  /** Messages that have come. */
+  get arrived(): number {
+    return this.#taken + this.#payloads.length - this.#errors;
+  }
+
+  /** Bytes of them. */
+  get arrivedBytes(): number {
+    return this.#takenBytes + this.#bytes;
+  }
+
+  /** Errors that have come in the place of messages. */
+  get errors(): number {
+    return this.#errors;
   }
 
   /** Whether one more message may come. */
@@ -55,6 +88,12 @@ export class IncomingQueue {
     this.#bytes += payload.length;
   }
 
+  /** Puts an error in the place of a message. */
+  pushError(error: unknown): void {
+    this.push(NOTHING, { error });
+    this.#errors++;
+  }
+
   /** Puts an error before all messages: what the next `shift` gives. */
   unshiftError(error: unknown): void {
     this.#firstError = { error };
@@ -70,6 +109,8 @@ export class IncomingQueue {
     const payload = this.#payloads.shift();
     if (payload === undefined) throw new Error("the queue of incoming messages is empty");
     this.#bytes -= payload.length;
+    this.#taken++;
+    this.#takenBytes += payload.length;
     this.lastDetails = this.#details?.shift();
     if (this.lastDetails?.handles !== undefined) this.#handles -= this.lastDetails.handles.length;
     return payload;
@@ -79,19 +120,26 @@ export class IncomingQueue {
   shiftMany(max: number): Buffer[] | undefined {
     if (this.#firstError !== undefined || this.#details !== undefined) return undefined;
     const payloads = this.#payloads.shiftMany(Math.min(max, this.#payloads.length));
+    const before = this.#bytes;
     if (this.#payloads.length === 0) this.#bytes = 0;
     else for (const payload of payloads) this.#bytes -= payload.length;
+    this.#taken += payloads.length;
+    this.#takenBytes += before - this.#bytes;
     this.lastDetails = undefined;
     return payloads;
   }
 
-  /** Lets go of all messages; descriptors that came with them and that nobody took are closed. */
-  clear(): void {
+  /** Lets go of all messages, and says how many; descriptors that came with them and that nobody took are closed. */
+  clear(): number {
+    const { messages } = this;
+    this.#taken += this.#payloads.length;
+    this.#takenBytes += this.#bytes;
     for (let left = this.#details?.length ?? 0; left > 0; left--) closeHandles(this.#details?.shift());
     this.#details = undefined;
     this.#firstError = undefined;
     this.#payloads.clear();
     this.#bytes = this.#handles = 0;
+    return messages;
   }
 
   #pushDetails(details: ArrivalDetails | undefined): void {

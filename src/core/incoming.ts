@@ -4,6 +4,7 @@ import { ChannelError, type ErrorCode } from "./errors.js";
 import { closeHandles, IncomingQueue } from "./incoming-queue.js";
 import type { ResolvedQueueLimits } from "./options.js";
 import type { PacketDetails } from "./packet-port.js";
+import type { DropCause, QueueDepth } from "./statistics.js";
 import { Wait, WaitList } from "./wait.js";
 
 /** In what shape a message is wanted; `"bytes"`: past the codec, by a mechanism that lends its memory. */
@@ -39,9 +40,22 @@ export interface IncomingHooks<Owner> {
   iterationFailed(owner: Owner): void;
   /** A message was refused by a codec after which the channel shall not go on. */
   failed(owner: Owner, error: ChannelError): void;
+  /** Messages were dropped. */
+  dropped(owner: Owner, cause: DropCause, count: number, error?: Error): void;
   /** What is known of every message's sender on this connection. */
   connectionDetails(owner: Owner): PacketDetails | undefined;
   error(owner: Owner, code: ErrorCode, operation: string, text: string, cause?: unknown): ChannelError;
+}
+
+/** What the receiving half knows of the past. */
+export interface IncomingStatistics {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly queue: QueueDepth;
+  readonly pauses: number;
+  readonly invalid: number;
+  readonly unusable: number;
+  readonly unread: number;
 }
 
 /** The receiving half of a channel: the bounded queue, who waits for messages and in which order, and why nothing more will come. */
@@ -55,6 +69,9 @@ export class Incoming<In, Owner = unknown> {
   #delivering = false;
   #serving = false;
   #held = false;
+  #pauses = 0;
+  #invalid = 0;
+  #unread = 0;
 
   constructor(
     limits: ResolvedQueueLimits,
@@ -73,6 +90,7 @@ export class Incoming<In, Owner = unknown> {
   /** Whether another message may be pushed. When not, the source stops until `hooks.resume`. */
   hasRoom(): boolean {
     if (this.#queue.hasRoom()) return true;
+    if (!this.#held) this.#pauses++;
     this.#held = true;
     return false;
   }
@@ -83,7 +101,8 @@ export class Incoming<In, Owner = unknown> {
 
   /** In the place of a message that is unusable: whoever is in line gets the error. */
   pushError(error: ChannelError): void {
-    this.#queue.push(NOTHING, { error });
+    this.#queue.pushError(error);
+    this.#hooks.dropped(this.#owner, "unusable", 1, error);
   }
 
   /**
@@ -114,8 +133,15 @@ export class Incoming<In, Owner = unknown> {
 
   /** Lets go of all that was pushed, and lets the source run on. */
   discard(): void {
-    this.#queue.clear();
+    this.#clear();
     this.#release();
+  }
+
+  #clear(): void {
+    const unread = this.#queue.clear();
+    if (unread === 0) return;
+    this.#unread += unread;
+    this.#hooks.dropped(this.#owner, "unread", unread);
   }
 
   /** Whether the source was told to stop, and not yet to go on. */
@@ -126,6 +152,20 @@ export class Incoming<In, Owner = unknown> {
   /** How many messages wait to be received. */
   get pending(): number {
     return this.#queue.length;
+  }
+
+  /** What has come so far, and what became of it. */
+  statistics(): IncomingStatistics {
+    const { arrived, arrivedBytes, messages, bytes, errors } = this.#queue;
+    return {
+      messages: arrived,
+      bytes: arrivedBytes,
+      queue: { messages, bytes },
+      pauses: this.#pauses,
+      invalid: this.#invalid,
+      unusable: errors,
+      unread: this.#unread,
+    };
   }
 
   /** What the first in line wants, if anybody waits. */
@@ -157,6 +197,11 @@ export class Incoming<In, Owner = unknown> {
       );
     }
     return wait.promise;
+  }
+
+  /** Puts an error before what waits: the next receive gets it. */
+  protected unshiftError(error: unknown): void {
+    this.#queue.unshiftError(error);
   }
 
   /** Receives if a message is there that is not to be dropped, else `undefined`. */
@@ -240,7 +285,7 @@ export class Incoming<In, Owner = unknown> {
       } catch (error) {
         if (messages.length === 0) throw error;
         // What was good is delivered now; the error keeps its place and goes to the next receive.
-        this.#queue.unshiftError(error);
+        this.unshiftError(error);
         break;
       }
     }
@@ -279,8 +324,10 @@ export class Incoming<In, Owner = unknown> {
       return this.#codec.decode(payload);
     } catch (error) {
       if (error instanceof CodecMistake) throw error;
+      this.#invalid++;
       const refusal = this.#refusal(payload, error);
       const { onInvalid } = this.#codec;
+      this.#hooks.dropped(this.#owner, "invalid", 1, refusal);
       if (onInvalid === "drop") return DROPPED;
       if (onInvalid === "close") this.#fail(refusal);
       throw refusal;
@@ -302,7 +349,7 @@ export class Incoming<In, Owner = unknown> {
   /** Ends the channel with this error. What came behind the message that was refused is nobody's any more. */
   #fail(error: ChannelError): void {
     this.#over = () => error;
-    this.#queue.clear();
+    this.#clear();
     this.#hooks.failed(this.#owner, error);
     // It may have been over before, when nobody tells those who wait.
     this.#deliverSoon();
@@ -349,5 +396,3 @@ export class Incoming<In, Owner = unknown> {
     return Promise.reject(error);
   }
 }
-
-const NOTHING: Buffer = Buffer.alloc(0);

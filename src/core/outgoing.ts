@@ -1,6 +1,7 @@
 import type { Address, SendOptions, WaitOptions } from "./channel.js";
 import type { ChannelError, ErrorCode } from "./errors.js";
-import type { Outlet } from "./outlet.js";
+import type { Outlet, Place } from "./outlet.js";
+import type { QueueDepth } from "./statistics.js";
 import { SendWait } from "./send-wait.js";
 import { WaitList } from "./wait.js";
 
@@ -18,6 +19,14 @@ const ACCEPTED: Promise<void> = Promise.resolve();
 
 type MakeError = (code: ErrorCode, operation: string, text: string) => ChannelError;
 
+/** What the sending half knows of the past. */
+export interface OutgoingStatistics {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly queue: QueueDepth;
+  readonly waits: number;
+}
+
 /** The sending half of a channel: who waits for room, in which order they get it, and who waits until something has left. */
 export class Outgoing {
   readonly #outlet: Outlet;
@@ -34,6 +43,8 @@ export class Outgoing {
   #turn: Promise<void> | undefined;
   #messagesThisTurn = 0;
   #bytesThisTurn = 0;
+  #bytesSent = 0;
+  #roomWaits = 0;
 
   constructor(outlet: Outlet, error: MakeError) {
     this.#outlet = outlet;
@@ -55,27 +66,45 @@ export class Outgoing {
     return waiting;
   }
 
+  /** What was accepted so far, and how often somebody had to wait for it. */
+  statistics(): OutgoingStatistics {
+    const { accepted, queuedBytes } = this.#outlet;
+    return {
+      messages: accepted,
+      bytes: this.#bytesSent,
+      queue: { messages: this.unsent, bytes: queuedBytes },
+      waits: this.#roomWaits,
+    };
+  }
+
   send(payload: Uint8Array, options: SendOptions | undefined): Promise<void> {
     if (options !== undefined && concernsPacket(options)) return this.#sendWith(payload, options);
     if (this.#waits.size === 0) {
-      const placed = this.#outlet.place(payload, false);
+      const placed = this.#place(payload, false);
       // Placing may be what shows that the peer is gone.
       if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned());
       if (placed === "accepted") return this.#fairly(payload.length);
       if (placed === "by-reference") return this.#whenLeft(options, "send");
     }
     const wait = new SendWait((self) => {
-      const placed = this.#outlet.place(payload, false);
+      const placed = this.#place(payload, false);
       if (placed === "no-room") return false;
       if (placed === "accepted") self.fulfil(undefined);
       else this.#awaitDeparture(self);
       return true;
     });
+    this.#roomWaits++;
     return this.#waitForRoom(wait, this.#waits, options, "send");
   }
 
   trySend(payload: Uint8Array): boolean {
-    return this.#waits.size === 0 && this.#outlet.place(payload, true) !== "no-room";
+    return this.#waits.size === 0 && this.#place(payload, true) !== "no-room";
+  }
+
+  #place(payload: Uint8Array, copy: boolean): Place {
+    const placed = this.#outlet.place(payload, copy);
+    if (placed !== "no-room") this.#bytesSent += payload.length;
+    return placed;
   }
 
   /** Sends what `next` gives until it gives `undefined`; what it throws is told after the messages before it were accepted. */
@@ -99,6 +128,7 @@ export class Outgoing {
       self.fulfil(undefined);
       return true;
     });
+    this.#roomWaits++;
     return this.#waitForRoom(wait, this.#waits, options, operation);
   }
 
@@ -150,13 +180,20 @@ export class Outgoing {
 
   #sendWith(payload: Uint8Array, options: SendOptions): Promise<void> {
     const waits = this.#waitsFor(options.to);
-    if (waits.size === 0 && this.#outlet.placeWith(payload, options)) return this.#fairly(payload.length);
+    if (waits.size === 0 && this.#placeWith(payload, options)) return this.#fairly(payload.length);
     const wait = new SendWait((self) => {
-      if (!this.#outlet.placeWith(payload, options)) return false;
+      if (!this.#placeWith(payload, options)) return false;
       self.fulfil(undefined);
       return true;
     });
+    this.#roomWaits++;
     return this.#waitForRoom(wait, waits, options, "send");
+  }
+
+  #placeWith(payload: Uint8Array, options: SendOptions): boolean {
+    if (!this.#outlet.placeWith(payload, options)) return false;
+    this.#bytesSent += payload.length;
+    return true;
   }
 
   async #sendManyWith(next: () => Uint8Array | undefined, options: SendOptions): Promise<void> {
@@ -188,6 +225,8 @@ export class Outgoing {
   #inBatches(next: () => Uint8Array | undefined): (self: SendWait) => boolean {
     const batch: Uint8Array[] = [];
     let placed = 0;
+    let batchBytes = 0;
+    let stands = false;
     let exhausted = false;
     let refused: { readonly reason: unknown } | undefined;
     const fill = (): number => {
@@ -211,15 +250,25 @@ export class Outgoing {
     };
     return (self) => {
       for (;;) {
+        const before = placed;
         placed += this.#outlet.placeMany(batch, placed, batch.length);
+        if (placed > before) {
+          if (placed - before === batch.length) this.#bytesSent += batchBytes;
+          else for (let index = before; index < placed; index++) this.#bytesSent += batch[index]?.length ?? 0;
+          stands = false;
+        }
         if (this.#abandoned !== undefined) {
           self.reject(this.#abandoned());
           return true;
         }
-        if (placed < batch.length) return false;
+        if (placed < batch.length) {
+          if (!stands) this.#roomWaits++;
+          stands = true;
+          return false;
+        }
         if (exhausted) break;
-        const bytes = fill();
-        if (this.#turnIsDue(batch.length, bytes)) {
+        batchBytes = fill();
+        if (this.#turnIsDue(batch.length, batchBytes)) {
           setImmediate(() => {
             this.#serve(this.#waits);
           });

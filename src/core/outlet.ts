@@ -9,6 +9,8 @@ export interface Outlet {
   readonly accepted: number;
   /** Those of them that have left this process. */
   readonly left: number;
+  /** Bytes that were accepted and have not left, with what the framing adds to them. */
+  readonly queuedBytes: number;
   /** Whether memory of a caller is still needed for messages that were accepted. */
   readonly holdsReferences: boolean;
   /**

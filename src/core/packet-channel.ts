@@ -30,6 +30,10 @@ class PacketOutlet implements Outlet {
     this.#limits = limits;
   }
 
+  get queuedBytes(): number {
+    return this.#bytes;
+  }
+
   get holdsReferences(): boolean {
     return this.#lastReference > this.left;
   }
@@ -136,6 +140,10 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
     if (this.port.hasPeer === false && options?.to === undefined)
       return Promise.reject(this.#noDestination("sendMany"));
     return super.sendMany(messages, options);
+  }
+
+  protected override get lostBySystem(): number {
+    return this.port.dropped ?? 0;
   }
 
   protected override resumeIncoming(): void {

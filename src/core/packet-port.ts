@@ -34,6 +34,8 @@ export interface PacketPort {
   readonly capabilities?: readonly ("to" | "priority" | "type" | "handles")[];
   /** Whether `send` without `to` is possible. `true` when absent. */
   readonly hasPeer?: boolean;
+  /** Packets that came and that the system, or a port that cannot be paused, has dropped so far. Absent: it tells its sender to wait instead. */
+  readonly dropped?: number;
   /** Reads on: gives each packet to `sink.packet`, then says `sink.arrived()` once for all of them. */
   resume(): void;
   /** Stops reading, so that the peer feels it. */

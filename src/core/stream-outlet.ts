@@ -75,6 +75,10 @@ export class StreamOutlet implements Outlet {
     this.#onLeft = onLeft;
   }
 
+  get queuedBytes(): number {
+    return this.#bytes;
+  }
+
   get holdsReferences(): boolean {
     return this.#lastReference > this.left;
   }

@@ -6,6 +6,7 @@ import { deliveryLines, limitLines, ownershipLines } from "./lines/delivery.js";
 import { lifetimeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
 import { sendingLines, sendWaitLines } from "./lines/sending.js";
+import { statisticsLines } from "./lines/statistics.js";
 import type { Maker } from "./maker.js";
 
 /**
@@ -26,6 +27,7 @@ export function describeChannelContract(maker: Maker): void {
       limitLines(subject);
       ownershipLines(subject);
       capabilityLines(subject);
+      statisticsLines(subject);
       if (maker.twoProcesses) acrossLines(subject);
     });
   }

@@ -5,6 +5,7 @@ import { capabilityLines } from "./lines/capabilities.js";
 import { limitLines } from "./lines/delivery.js";
 import { userCodeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
+import { statisticsLines } from "./lines/statistics.js";
 import { maker } from "./makers/udp-socket.js";
 import { codeOf, openDescriptors, openPair, scratch, SMALL_QUEUES, turns, within } from "./subject.js";
 import { compose, verify } from "./traffic.js";
@@ -22,6 +23,7 @@ describe("udp-socket", () => {
   limitLines(subject);
   capabilityLines(subject);
   userCodeLines(subject);
+  statisticsLines(subject);
 
   it("1. messages of every size arrive whole", async () => {
     await using pair = await openPair(subject);

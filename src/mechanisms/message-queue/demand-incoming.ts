@@ -1,6 +1,5 @@
 import type { ReceiveOptions } from "../../core/channel.js";
 import type { Codec } from "../../core/codec.js";
-import type { ChannelError } from "../../core/errors.js";
 import { DROPPED, Incoming, type IncomingHooks, type Kind } from "../../core/incoming.js";
 import type { ResolvedQueueLimits } from "../../core/options.js";
 import { describe, Wait } from "../../core/wait.js";
@@ -211,7 +210,7 @@ export class DemandIncoming<In, Owner> extends Incoming<In, Owner> {
           if (got !== DROPPED) messages.push(got);
         } catch (error) {
           // What was good is delivered now; the error goes to the next receive. No message follows it (see `QueuePort.take`).
-          this.pushError(error as ChannelError);
+          this.unshiftError(error);
           return messages.length > 0
             ? Promise.resolve(messages)
             : super.receive("many", 1, undefined, operation);

@@ -33,6 +33,10 @@ export class QueueOutlet implements Outlet {
     this.#limits = limits;
   }
 
+  get queuedBytes(): number {
+    return this.#bytes;
+  }
+
   place(payload: Uint8Array): Place {
     return this.#place(payload, this.#port.defaultGrade);
   }

@@ -128,9 +128,15 @@ export class RingReader {
     this.#cursor = (this.#cursor + size) | 0;
     this.payloadStart = at + HEADER_BYTES;
     this.lastLength = length;
-    return length > this.#maxMessageSize ? -2 : length;
+    if (length > this.#maxMessageSize) return -2;
+    this.inPlaceMessages++;
+    this.inPlaceBytes += length;
+    return length;
   }
 
+  /** Messages that were read in place, and their bytes: they pass by those who count all others. */
+  inPlaceMessages = 0;
+  inPlaceBytes = 0;
   /** Of the record that `takeInPlace` read last. */
   payloadStart = 0;
   lastLength = 0;
@@ -159,6 +165,8 @@ export class RingReader {
       this.#cursor = after;
       known -= size;
       visited++;
+      this.inPlaceMessages++;
+      this.inPlaceBytes += length;
       if (!visit(at + HEADER_BYTES, at + HEADER_BYTES + length)) break;
       if (this.#cursor !== after) known = 0;
     }

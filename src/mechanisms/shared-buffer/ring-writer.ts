@@ -16,6 +16,9 @@ export class RingWriter {
   // Positions, as signed 32-bit numbers.
   #tail = 0;
   #head = 0;
+  /** Messages that were written in place, and their bytes: they pass by those who count all others. */
+  inPlaceMessages = 0;
+  inPlaceBytes = 0;
 
   constructor(memory: RingMemory) {
     this.#own = memory.own;
@@ -64,6 +67,7 @@ export class RingWriter {
     let tail = begin;
     let room = this.#capacity - ((tail - this.#head) | 0);
     let produced = 0;
+    let payloads = 0;
     this.stopped = false;
     try {
       while (produced < count && ((tail - begin) | 0) < mostBytes) {
@@ -84,10 +88,15 @@ export class RingWriter {
         const step = recordSize(length);
         tail = (tail + step) | 0;
         room -= step;
+        payloads += length;
         produced++;
       }
     } finally {
-      if (produced > 0 && lengths.length > 0) this.#publish(tail);
+      if (produced > 0 && lengths.length > 0) {
+        this.#publish(tail);
+        this.inPlaceMessages += produced;
+        this.inPlaceBytes += payloads;
+      }
     }
     return produced;
   }
@@ -115,6 +124,8 @@ export class RingWriter {
   commit(length: number): void {
     this.#lengths[(this.#tail & (this.#capacity - 1)) >> 2] = length;
     this.#publish((this.#tail + recordSize(length)) | 0);
+    this.inPlaceMessages++;
+    this.inPlaceBytes += length;
   }
 
   #publish(tail: number): void {

@@ -3,6 +3,7 @@ import type { Codec } from "../../core/codec.js";
 import { extend } from "../../core/extend.js";
 import { checkCount, type ChannelOptions } from "../../core/options.js";
 import { PacketChannel } from "../../core/packet-channel.js";
+import type { ChannelStatistics } from "../../core/statistics.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { BufferView } from "../../core/view.js";
 import { checkWaitOptions, describe } from "../../core/wait.js";
@@ -173,6 +174,17 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
       first.release();
     }
     return most > 1 && this.#isNext() ? 1 + this.#lender.visit(visitor, most - 1) : 1;
+  }
+
+  override statistics(): ChannelStatistics {
+    const others = super.statistics();
+    const { reader, writer } = this.#port;
+    return extend(others, {
+      messagesSent: others.messagesSent + writer.inPlaceMessages,
+      bytesSent: others.bytesSent + writer.inPlaceBytes,
+      messagesReceived: others.messagesReceived + reader.inPlaceMessages,
+      bytesReceived: others.bytesReceived + reader.inPlaceBytes,
+    });
   }
 
   // ---- what the other receives do besides -------------------------------------------------------------------------------
