@@ -28,6 +28,8 @@ const table = {
   },
   // connect() and listen() by URL: the one place below the index that knows all mechanisms.
   door: { rooms: ["core", "mechanisms", "mechanisms/*"], node: false, packages: [] },
+  // diagnostics_channel and NODE_DEBUG: told by core, which imports nothing, through an interface of its own.
+  observing: { rooms: ["core"], node: true, packages: [] },
   rpc: { rooms: ["core", "codec"], node: true, packages: [] },
   pubsub: { rooms: ["core", "codec"], node: true, packages: [] },
   daemon: {
@@ -36,7 +38,7 @@ const table = {
     packages: [],
   },
   index: {
-    rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "door"],
+    rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "door", "observing"],
     node: false,
     packages: [],
   },

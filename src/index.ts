@@ -3,6 +3,8 @@
  *
  * @module sluice
  */
+import { installObserver } from "./observing/observer.js";
+
 export type * from "./core/channel.js";
 export type { Codec, FrameDecoder, Framing, OnInvalid } from "./core/codec.js";
 export { FrameError, MessageError } from "./core/codec.js";
@@ -16,6 +18,7 @@ export type {
   QueueDepth,
 } from "./core/statistics.js";
 export type { ChannelTraits, Mechanism } from "./core/traits.js";
+export type * from "./observing/events.js";
 export * from "./codec/index.js";
 export { MemoryChannel } from "./mechanisms/memory/memory-channel.js";
 export { MessageQueue } from "./mechanisms/message-queue/message-queue.js";
@@ -124,3 +127,6 @@ export type {
   SchemeOf,
   SchemeTypes,
 } from "./door/types.js";
+
+// Not in a module that is imported for its effect alone: bundlers leave those out of packages that say they have none.
+installObserver();

@@ -1,6 +1,7 @@
 import type { Credentials, FileHandle } from "../core/channel.js";
 import type { ChannelError, ErrorDetails } from "../core/errors.js";
 import { extend } from "../core/extend.js";
+import { observer } from "../core/observer.js";
 import { checkCount, checkOptions } from "../core/options.js";
 import type { Mechanism } from "../core/traits.js";
 import { describe } from "../core/wait.js";
@@ -272,6 +273,8 @@ export class ListeningSocket {
   #refuse(fd: number, credentials: Credentials): void {
     this.#core.close(fd);
     this.refused++;
+    const { mechanism = "unix-stream", address } = this.#details;
+    observer()?.refused({ mechanism, address, peer: credentials });
     const onRefuse = this.#onRefuse;
     if (onRefuse === undefined) return;
     process.nextTick(() => {

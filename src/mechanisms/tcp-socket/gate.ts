@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { observer } from "../../core/observer.js";
 import type { ConnectionSink } from "./acceptors.js";
 import { type Arrival, arrivalOfDescriptor, arrivalOfSocket, applySettings, toSocket } from "./arrival.js";
 import type { CheckedListenOptions } from "./options.js";
@@ -109,6 +110,7 @@ export class Gate<Out, In> implements ConnectionSink {
 
   #refuse({ remoteAddress, tls }: Omit<TcpPeer, "localAddress">, error?: Error): void {
     this.refused++;
+    observer()?.refused({ mechanism: "tcp-socket", address: undefined, peer: { remoteAddress, tls }, error });
     const { onRefuse } = this.#options;
     if (onRefuse === undefined || this.#closed) return;
     process.nextTick(() => {

@@ -1,6 +1,7 @@
 import type { Credentials } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
+import { observer } from "../../core/observer.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { loadCore } from "../../native/binding.js";
 import { SOCK_DGRAM, SOCK_SEQPACKET } from "../../native/constants.js";
@@ -66,7 +67,7 @@ export function connectDatagram<Out, In>(
   options: CheckedOptions<Out, In> & UnixSocketConnectOptions<Out, In>,
 ): UnixPacketChannel<Out, In> {
   checkWaitOptions(options);
-  const refusals = new Refusals(options.allow, undefined);
+  const refusals = new Refusals(address.path, options.allow, undefined);
   const { localAddress } = options;
   const local = parseSocketAddress(localAddress ?? anonymousName(), "options.localAddress");
   const engine = loadEngine(options.engine, "connect", "dgram");
@@ -98,7 +99,7 @@ export function bindDatagram<Out, In>(
   checkListeningOptions(address, options);
   if ((options as ListeningOptions).handles !== undefined)
     throw new TypeError("options.handles are for listen: a datagram socket is bound, and does not listen");
-  const refusals = new Refusals(options.allow, options.onRefuse);
+  const refusals = new Refusals(address.path, options.allow, options.onRefuse);
   const engine = loadEngine(options.engine, "bind", "dgram");
   const portOptions = extend(portOptionsOf("dgram", options, address.path, refusals.admission), {
     hasPeer: false,
@@ -155,11 +156,16 @@ class Refusals {
   count = 0;
   readonly admission: Admission;
 
-  constructor(allow: Allow | undefined, onRefuse: ((credentials: Credentials) => void) | undefined) {
+  constructor(
+    address: string | undefined,
+    allow: Allow | undefined,
+    onRefuse: ((credentials: Credentials) => void) | undefined,
+  ) {
     this.admission = {
       authorisation: resolveAllow(allow),
       refused: (credentials) => {
         this.count++;
+        observer()?.refused({ mechanism: "unix-dgram", address, peer: credentials });
         onRefuse?.(credentials);
       },
     };
