@@ -43,7 +43,8 @@ const table = {
     packages: [],
   },
   cli: { rooms: [], node: true, packages: [], public: true },
-  examples: { rooms: [], node: true, packages: [], public: true },
+  // zod stands for all the validators that the codecs take.
+  examples: { rooms: [], node: true, packages: ["zod"], public: true },
   docs: { rooms: [], node: true, packages: [], public: true },
 };
 

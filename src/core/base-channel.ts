@@ -26,7 +26,7 @@ import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
 import { observer } from "./observer.js";
-import { type ChannelStatistics, type DropCause, statisticsOf } from "./statistics.js";
+import { type ChannelStatistics, statisticsOf } from "./statistics.js";
 import { type ChannelTraits, shareTraits } from "./traits.js";
 import { checkDuration, checkWaitOptions, describe } from "./wait.js";
 
@@ -114,7 +114,7 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
       channel.broken(error);
     },
     dropped(channel, cause, count, error) {
-      channel.#tellDropped(cause, count, error);
+      observer()?.dropped(channel, channel.#address, cause, count, error);
     },
     connectionDetails(channel) {
       return channel.#connection;
@@ -471,14 +471,10 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     this.#failure = reason;
     if (tellLoss) this.#lost = this.outgoing.unsent + this.outgoing.waiting;
     this.#unsent = this.outgoing.unsent;
-    if (this.#unsent > 0) this.#tellDropped("unsent", this.#unsent, reason());
+    if (this.#unsent > 0) observer()?.dropped(this, this.#address, "unsent", this.#unsent, reason());
     this.outgoing.abandon(reason);
     this.incoming.over(reason);
     this.release(false);
-  }
-
-  #tellDropped(cause: DropCause, count: number, error: Error | undefined): void {
-    observer()?.dropped(this, this.#address, cause, count, error);
   }
 
   #lossError(operation: string): ChannelError {

@@ -150,25 +150,31 @@ export class RingReader {
     const mask = this.#capacity - 1;
     const begin = this.#cursor;
     let visited = 0;
+    let payloads = 0;
     let known = this.available;
-    while (visited < count && ((this.#cursor - begin) | 0) < mostBytes) {
-      if (known <= 0) {
-        known = this.available;
-        if (known <= 0) break;
+    try {
+      while (visited < count && ((this.#cursor - begin) | 0) < mostBytes) {
+        if (known <= 0) {
+          known = this.available;
+          if (known <= 0) break;
+        }
+        const cursor = this.#cursor;
+        const at = cursor & mask;
+        const length = lengths[at >> 2] ?? 0;
+        const size = this.#checkedSize(length, known);
+        if (length > this.#maxMessageSize) break;
+        const after = (cursor + size) | 0;
+        this.#cursor = after;
+        known -= size;
+        visited++;
+        payloads += length;
+        if (!visit(at + HEADER_BYTES, at + HEADER_BYTES + length)) break;
+        if (this.#cursor !== after) known = 0;
       }
-      const cursor = this.#cursor;
-      const at = cursor & mask;
-      const length = lengths[at >> 2] ?? 0;
-      const size = this.#checkedSize(length, known);
-      if (length > this.#maxMessageSize) break;
-      const after = (cursor + size) | 0;
-      this.#cursor = after;
-      known -= size;
-      visited++;
-      this.inPlaceMessages++;
-      this.inPlaceBytes += length;
-      if (!visit(at + HEADER_BYTES, at + HEADER_BYTES + length)) break;
-      if (this.#cursor !== after) known = 0;
+    } finally {
+      // Also when the visitor throws: the message that it was shown is done.
+      this.inPlaceMessages += visited;
+      this.inPlaceBytes += payloads;
     }
     return visited;
   }
