@@ -8,7 +8,13 @@ import { installObserver } from "./observing/observer.js";
 export type * from "./core/channel.js";
 export type { Codec, FrameDecoder, Framing, OnInvalid } from "./core/codec.js";
 export { FrameError, MessageError } from "./core/codec.js";
-export { ChannelError, type ErrorCode, type ErrorDetails, type MessageIssue } from "./core/errors.js";
+export {
+  ChannelError,
+  type ErrorCode,
+  type ErrorDetails,
+  type IssuePathStep,
+  type MessageIssue,
+} from "./core/errors.js";
 export type { ChannelOptions, QueueLimits, StreamOptions } from "./core/options.js";
 export type {
   ChannelStatistics,

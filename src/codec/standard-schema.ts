@@ -20,13 +20,29 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     /** Checks a value of which nothing is known. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     /** Exists for the compiler only. */
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly types?:
+      | {
+          /** What a value must be to pass. */
+          readonly input: Input;
+          /** What comes out. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
 /** What a validator says: the value, or what is wrong with it. */
 export type SchemaResult<Output> =
-  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+  | {
+      /** What the schema makes of the value. */
+      readonly value: Output;
+      /** Nothing is wrong. */
+      readonly issues?: undefined;
+    }
+  | {
+      /** What is wrong. */
+      readonly issues: readonly SchemaIssue[];
+    };
 
 /** What a value must be to pass a schema. */
 export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["input"];

@@ -33,12 +33,18 @@ export type ErrorCode =
   | "ERR_OWNER_DIED"
   | "ERR_SYSTEM";
 
+/** A step of a path, as some validators give it. */
+export interface IssuePathStep {
+  /** The name or number of the property. */
+  readonly key: PropertyKey;
+}
+
 /** One thing that is wrong with a message. */
 export interface MessageIssue {
   /** What is wrong, in the words of whoever has found it. */
   readonly message: string;
   /** Where in the message. Absent: the whole of it. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly path?: readonly (PropertyKey | IssuePathStep)[] | undefined;
 }
 
 /** What a {@link ChannelError} tells beside its text. */
