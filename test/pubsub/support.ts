@@ -29,6 +29,7 @@ function memoryMeeting(): Meeting {
       fail(new Error("closed"));
       return Promise.resolve();
     },
+    statistics: () => ({ arrived: 0, waiting: come.length }),
     [Symbol.asyncIterator]: () => {
       throw new Error("not used");
     },
