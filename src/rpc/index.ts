@@ -1,0 +1,32 @@
+/**
+ * Typed calls over any channel: functions of another process, streams both ways, cancellation, and limits that hold.
+ *
+ * @module sluice/rpc
+ */
+export { type ClientOptions, createClient } from "./client.js";
+export type { ConnectionOptions, Protocol, StreamCredit } from "./limits.js";
+export { method, type MethodSchemas } from "./method.js";
+export { type Peer, peer, type PeerOptions } from "./peer.js";
+export { RemoteError } from "./remote-error.js";
+export { type BytesListener, serve, type Server } from "./serve.js";
+export type { ErrorOrigin, ServeOptions } from "./serve-options.js";
+export type {
+  AnyMethod,
+  BytesChannel,
+  Call,
+  CallContext,
+  CallOptions,
+  Client,
+  ClientControl,
+  ClientMethod,
+  ClientNotify,
+  InputOf,
+  Method,
+  MethodTable,
+  Notify,
+  OptionalCall,
+  OptionalNotify,
+  OptionalStreamCall,
+  RemoteStream,
+  StreamCall,
+} from "./types.js";
