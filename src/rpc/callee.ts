@@ -98,7 +98,7 @@ export class Callee {
   }
 
   outputCredit(id: CallId, items: number, bytes: number): void {
-    this.#calls.get(id)?.output?.grant(items, bytes);
+    this.#calls.get(id)?.credit(items, bytes);
   }
 
   // ---- the end --------------------------------------------------------------------------------------------------------
@@ -236,10 +236,16 @@ export class Callee {
       return;
     }
     if (call.input === undefined) this.#streams++;
-    call.output = pump;
     this.#keep(call);
-    if (call.context.signal.aborted) this.cancelled(id);
-    else wire.open(id);
+    if (call.aborted) {
+      pump.stop();
+      call.output = pump;
+      this.#answer(call, undefined);
+      return;
+    }
+    // Before the first item, which may leave as soon as there is credit.
+    wire.open(id);
+    call.giveStream(pump);
   }
 
   #whyNoStream(call: ServerCall, streams: boolean, most: number): Refusal | undefined {

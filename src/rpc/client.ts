@@ -4,7 +4,7 @@ import type { Caller } from "./caller.js";
 import { Connection } from "./connection.js";
 import { type ConnectionOptions, resolveLimits, resolveTimeout } from "./limits.js";
 import { isReserved } from "./serve-options.js";
-import type { BytesChannel, CallOptions, Client, MethodTable } from "./types.js";
+import type { BytesChannel, CallOptions, Client } from "./types.js";
 
 /** Options of `createClient`. */
 export interface ClientOptions extends ConnectionOptions {
@@ -40,7 +40,7 @@ const MOST_NAMES = 4096;
  * console.log(await client.add({ a: 1, b: 2 }, { timeout: 1000 })); // { sum: 3 }
  * ```
  */
-export function createClient<Methods extends MethodTable>(
+export function createClient<Methods extends object>(
   channel: BytesChannel,
   options?: ClientOptions,
 ): Client<Methods> {
@@ -50,7 +50,7 @@ export function createClient<Methods extends MethodTable>(
 }
 
 /** The client of a connection. */
-export function clientOf<Methods extends MethodTable>(
+export function clientOf<Methods extends object>(
   connection: Connection,
   timeout: number,
 ): Client<Methods> {

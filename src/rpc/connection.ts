@@ -63,6 +63,10 @@ export class Connection implements WireSink {
     this.caller = new Caller(this);
     this.callee = new Callee(this, service);
     this.wire.hello();
+    this.outbox.flush();
+    // A bound datagram socket has nobody to talk to: that is a mistake in the program.
+    const failure = this.failure as Error | undefined;
+    if (failure?.cause instanceof TypeError) throw failure;
     inUse.add(channel);
     void this.#read();
   }
@@ -236,7 +240,7 @@ export class Connection implements WireSink {
     }
     const isPeers = cause instanceof WireError;
     const error = new ChannelError(
-      isPeers ? "ERR_INVALID_MESSAGE" : "ERR_SYSTEM",
+      isPeers ? "ERR_INVALID_MESSAGE" : "ERR_UNSUPPORTED",
       `Cannot go on over ${mechanism}: ${cause.message}`,
       { operation: "receive", mechanism, cause },
     );

@@ -8,6 +8,9 @@ const PACK_SIZE = 16 * 1024;
 /** On a channel that may lose messages, so much is lost with one. */
 const UNRELIABLE_PACK_SIZE = 1200;
 
+/** So many records leave at once, so that the other side begins while this one is still at work: else the two take turns, each asleep while the other works. */
+const MOST_RECORDS = 32;
+
 interface Waiter {
   readonly resolve: () => void;
 }
@@ -26,6 +29,7 @@ export class Outbox {
   #waiters: Waiter[] = [];
   #backlogBytes = 0;
   #used = 0;
+  #records = 0;
   #scheduled = false;
   #closed = false;
 
@@ -69,7 +73,8 @@ export class Outbox {
   /** A record was written, which ends here. */
   wrote(end: number): void {
     this.#used = end;
-    if (!this.#scheduled) this.#schedule();
+    if (++this.#records >= MOST_RECORDS) this.flush();
+    else if (!this.#scheduled) this.#schedule();
   }
 
   /** A message of its own, which the outbox keeps. */
@@ -90,7 +95,7 @@ export class Outbox {
   flush(): void {
     if (this.#used === 0) return;
     const bytes = this.slab.subarray(0, this.#used);
-    this.#used = 0;
+    this.#used = this.#records = 0;
     this.#give(bytes, false);
   }
 

@@ -10,7 +10,7 @@ import type { BytesChannel, Client, MethodTable } from "./types.js";
 export interface PeerOptions extends ServeOptions, ClientOptions {}
 
 /** Both directions of one channel. Closing either closes the channel. */
-export interface Peer<Methods extends MethodTable> {
+export interface Peer<Methods extends object> {
   /** Calls what the other side serves. */
   readonly client: Client<Methods>;
   /** Serves this side's methods. */
@@ -39,7 +39,7 @@ export interface Peer<Methods extends MethodTable> {
  * await here.server.close();
  * ```
  */
-export function peer<Theirs extends MethodTable>(
+export function peer<Theirs extends object>(
   channel: BytesChannel,
   methods: MethodTable,
   options: PeerOptions = {},

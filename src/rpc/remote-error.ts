@@ -48,10 +48,12 @@ export function bodyOf(thrown: unknown, exposeStack: boolean): ErrorBody {
     return { name: "Error", message, data: thrown };
   }
   const { name, message, stack, code, data } = thrown as Error & { code?: unknown; data?: unknown };
+  // The number that a DOMException has is older than codes, and no one's.
+  const isCode = typeof code === "string" || (typeof code === "number" && !(thrown instanceof DOMException));
   return {
     name: String(name),
     message: String(message),
-    code: typeof code === "string" || typeof code === "number" ? code : undefined,
+    code: isCode ? code : undefined,
     data,
     stack: exposeStack && stack !== undefined ? stack : undefined,
   };

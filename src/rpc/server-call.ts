@@ -17,9 +17,14 @@ export class ServerCall implements Timed, ItemSource {
   output: ItemPump | undefined = undefined;
   /** Whether somebody waits for the answer. */
   readonly answers: boolean;
+  /** Somebody has aborted it. */
+  aborted = false;
   /** It was answered before the method has ended. */
   told = false;
   readonly #connection: Connection;
+  // What the caller granted before there was a stream.
+  #items = 0;
+  #bytes = 0;
 
   constructor(connection: Connection, id: CallId, method: string, answers: boolean, reply: unknown) {
     this.#connection = connection;
@@ -35,6 +40,21 @@ export class ServerCall implements Timed, ItemSource {
     return this.input;
   }
 
+  /** The caller takes so much more of the output. */
+  credit(items: number, bytes: number): void {
+    if (this.output !== undefined) this.output.grant(items, bytes);
+    else {
+      this.#items += items;
+      this.#bytes += bytes;
+    }
+  }
+
+  /** The output is a stream. */
+  giveStream(output: ItemPump): void {
+    this.output = output;
+    if (this.#items > 0) output.grant(this.#items, this.#bytes);
+  }
+
   grant(items: number, bytes: number): void {
     const { failure, wire } = this.#connection;
     if (failure === undefined) wire.inputCredit(this.id, items, bytes);
@@ -47,6 +67,7 @@ export class ServerCall implements Timed, ItemSource {
 
   /** Nobody waits for the answer any more. */
   abort(reason: unknown): void {
+    this.aborted = true;
     ServerContext.abort(this.context, reason);
     this.output?.stop();
     this.input?.fail(reason);

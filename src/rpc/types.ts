@@ -97,7 +97,7 @@ export type ClientMethod<M> =
 export type ClientNotify<M> = undefined extends InputOf<M> ? OptionalNotify<InputOf<M>> : Notify<InputOf<M>>;
 
 /** What every client has beside the methods. No method can have one of these names. */
-export interface ClientControl<Methods extends MethodTable> extends AsyncDisposable {
+export interface ClientControl<Methods extends object> extends AsyncDisposable {
   /** The same methods, called without an answer: nobody tells whether they succeeded, or exist. */
   readonly notify: { readonly [Name in keyof Methods]: ClientNotify<Methods[Name]> };
   /** Ends the calls in flight with `ERR_CHANNEL_CLOSED` and closes the channel. */
@@ -109,6 +109,6 @@ export interface ClientControl<Methods extends MethodTable> extends AsyncDisposa
  *
  * @typeParam Methods - `typeof methods` of the server
  */
-export type Client<Methods extends MethodTable> = {
+export type Client<Methods extends object> = {
   readonly [Name in keyof Methods]: ClientMethod<Methods[Name]>;
 } & ClientControl<Methods>;
