@@ -50,10 +50,7 @@ export function createClient<Methods extends object>(
 }
 
 /** The client of a connection. */
-export function clientOf<Methods extends object>(
-  connection: Connection,
-  timeout: number,
-): Client<Methods> {
+export function clientOf<Methods extends object>(connection: Connection, timeout: number): Client<Methods> {
   const { caller } = connection;
   caller.timeout = timeout;
   const client = namesMade((name) => methodOf(caller, name));
