@@ -58,3 +58,23 @@ declare module "node-ipc" {
   const ipc: Ipc;
   export default ipc;
 }
+
+declare module "birpc" {
+  interface Channel {
+    readonly post: (data: string) => unknown;
+    readonly on: (take: (data: Buffer) => void) => void;
+    readonly serialize: (message: unknown) => string;
+    readonly deserialize: (data: Buffer) => unknown;
+  }
+  type Remote<Functions> = {
+    readonly [Name in keyof Functions]: Functions[Name] extends (
+      ...parameters: infer Parameters
+    ) => infer Output
+      ? (...parameters: Parameters) => Promise<Awaited<Output>>
+      : never;
+  };
+  export function createBirpc<Theirs extends object, Ours extends object>(
+    ours: Ours,
+    channel: Channel,
+  ): Remote<Theirs>;
+}

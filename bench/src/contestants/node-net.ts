@@ -34,7 +34,8 @@ export async function listen(meeting: Meeting, place: Place = atPath): Promise<H
   return { accept: () => complete, close: () => void server.close() };
 }
 
-function frame(message: Uint8Array): Buffer {
+/** The message behind its length. */
+export function frame(message: Uint8Array): Buffer {
   const framed = Buffer.allocUnsafe(4 + message.length);
   framed.writeUInt32LE(message.length, 0);
   framed.set(message, 4);
@@ -42,7 +43,7 @@ function frame(message: Uint8Array): Buffer {
 }
 
 /** Calls back for each frame that comes. */
-function onFrame(socket: Socket, take: (message: Buffer) => void): void {
+export function onFrame(socket: Socket, take: (message: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {
     let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);

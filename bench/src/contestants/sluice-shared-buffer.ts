@@ -1,5 +1,6 @@
 import { SharedBuffer, type SharedBufferChannel } from "sluice";
 import type { Contestant, Meeting, Style } from "../sides/contestant.js";
+import { rpc } from "./sluice-calls.js";
 import { each, hostOf, many } from "./sluice.js";
 
 type Ring = SharedBufferChannel<Uint8Array, Buffer>;
@@ -62,7 +63,7 @@ const contestant: Contestant<Ring> = {
     return hostOf(listener, meeting.guests);
   },
   connect: (meeting) => SharedBuffer.connect(`${meeting.folder}/ring`, { spin: spinOf(meeting) }),
-  styles: { each, many, visit, loans },
+  styles: { each, many, visit, loans, rpc },
 };
 
 export default contestant;

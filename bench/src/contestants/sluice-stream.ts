@@ -1,5 +1,6 @@
 import { UnixSocket } from "sluice";
 import type { Contestant } from "../sides/contestant.js";
+import { rpc } from "./sluice-calls.js";
 import { type Carrier, each, hostOf, many } from "./sluice.js";
 
 const contestant: Contestant<Carrier> = {
@@ -8,7 +9,7 @@ const contestant: Contestant<Carrier> = {
     return hostOf(await UnixSocket.listen(`${folder}/stream`), guests);
   },
   connect: ({ folder }) => UnixSocket.connect(`${folder}/stream`),
-  styles: { each, many },
+  styles: { each, many, rpc },
 };
 
 export default contestant;

@@ -57,6 +57,7 @@ function chartOf({ workload, rows }: Table): string | undefined {
   const directions = {
     "one-way": "messages a second, more is better",
     "fan-out": "deliveries a second, more is better",
+    calls: "calls a second, more is better",
     "round-trip": "median in microseconds, less is better",
     idle: "bytes of memory a connection, less is better",
     start: "",

@@ -80,6 +80,8 @@ function columnsOf({ task }: Workload): string[] {
   switch (task) {
     case "one-way":
       return ["messages", "bytes", ...ratios, "CPU s per million"];
+    case "calls":
+      return ["calls", "of birpc"];
     case "fan-out":
       return ["deliveries", ...ratios, "publisher's CPU s per million"];
     case "round-trip":
@@ -103,6 +105,8 @@ function cellsOf(series: Series, naive: Series | undefined, find: Find): string[
         ...ratios,
         optional(medianOf(series, "cpuPerMillion"), digits),
       ];
+    case "calls":
+      return [rate(value), optional(ratio(series, find(workload.id, "birpc over node:net")), factor)];
     case "fan-out":
       return [rate(value), ...ratios, optional(medianOf(series, "cpuPerMillion"), digits)];
     case "round-trip":

@@ -25,6 +25,7 @@ export interface Entry {
   /** Says that a subscriber more costs the publisher nothing: it is measured with several numbers of them. */
   readonly fanOutToAnyNumber?: boolean;
   readonly idle?: boolean;
+  readonly calls?: boolean;
   /** What a reader must know. */
   readonly note?: string;
 }
@@ -166,6 +167,9 @@ export const entries: readonly Entry[] = [
     fanOut: true,
   }),
 
+  sluice("rpc over SharedBuffer", "shared-buffer", "rpc", { quick: true, calls: true }),
+  sluice("rpc over UnixSocket stream", "stream", "rpc", { quick: true, calls: true }),
+
   limit("shared ring, busy", "ring", "busy", { quick: true, oneWay: all }),
   limit("shared ring, asleep (futex)", "ring", "asleep", { oneWay: all, roundTrip: trips, fanOut: true }),
   limit("shared ring, spinning", "ring", "spinning", { quick: true, roundTrip: trips, twoCoresOnly: true }),
@@ -235,6 +239,13 @@ export const entries: readonly Entry[] = [
     roundTrip: trips,
     fanOut: true,
     note: "between two threads of one process",
+  }),
+  peer("node:net, JSON by hand", "node-net-calls", "by-hand", { package: "birpc", quick: true, calls: true }),
+  peer("birpc over node:net", "node-net-calls", "birpc", { package: "birpc", quick: true, calls: true }),
+  peer("vscode-jsonrpc over node:net", "node-net-calls", "vscode-jsonrpc", {
+    package: "vscode-jsonrpc/node.js",
+    quick: true,
+    calls: true,
   }),
   peer("node-ipc", "node-ipc", "emit", {
     package: "node-ipc",

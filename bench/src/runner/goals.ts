@@ -158,6 +158,7 @@ export function judge(find: Find, all: readonly Series[], start: StartReport | u
       find("one-way-64", "child_process, JSON"),
     ),
   ];
+  goals.push(...callGoals(find));
   for (const kind of ["POSIX", "System V"] as const) {
     goals.push(
       compared(
@@ -214,6 +215,30 @@ function broadcastGoals(find: Find, all: readonly Series[]): Goal[] {
       against,
       factor(sixteen),
       2,
+    ),
+  ];
+}
+
+function callGoals(find: Find): Goal[] {
+  const stream = find("calls-64", "sluice rpc over UnixSocket stream");
+  const birpc = find("calls-64", "birpc over node:net");
+  const vscode = find("calls-64", "vscode-jsonrpc over node:net");
+  return [
+    compared("calls over a Unix stream, 64 in flight", ["≥", 2.5], "birpc", stream, birpc),
+    compared("calls over a Unix stream, 64 in flight", ["≥", 8], "vscode-jsonrpc", stream, vscode),
+    compared(
+      "calls over SharedBuffer, 64 in flight",
+      ["≥", 3.5],
+      "birpc",
+      find("calls-64", "sluice rpc over SharedBuffer"),
+      birpc,
+    ),
+    compared(
+      "calls over a Unix stream, one by one, one core",
+      ["≥", 1],
+      "node:net with JSON by hand",
+      find("calls-1", "sluice rpc over UnixSocket stream"),
+      find("calls-1", "node:net, JSON by hand"),
     ),
   ];
 }

@@ -72,6 +72,11 @@ export function sampleOf(workload: Workload, entry: Entry, lines: readonly Line[
       const [p99 = NaN] = numbers("asker", "p99Microseconds");
       return { value: finite(value), p99: finite(p99) };
     }
+    case "calls": {
+      const [calls = NaN] = numbers("caller", "calls");
+      const [seconds = NaN] = numbers("caller", "seconds");
+      return { value: finite(calls / seconds) };
+    }
     case "idle": {
       const roles = ["idle-host", "idle-guest"];
       const memory = roles.flatMap((role) => numbers(role, "rssBytesPerConnection"));

@@ -8,7 +8,8 @@ export interface Workload {
   /** What `--workload` looks at; also the chart's file name. */
   readonly id: string;
   readonly title: string;
-  readonly task: "one-way" | "round-trip" | "fan-out" | "idle" | "start";
+  readonly task: "one-way" | "round-trip" | "fan-out" | "idle" | "calls" | "start";
+  /** Bytes of a message; of calls, how many are in flight. */
   readonly size: number;
   readonly placement: Placement;
   /** How many receive, in a fan-out. */
@@ -71,6 +72,22 @@ export const workloads: readonly Workload[] = [
   // Only for what claims that it does not matter how many they are.
   ...MORE_SUBSCRIBERS.map((count) => fanOut(`fan-out-64-to-${count}`, count)),
   {
+    id: "calls-64",
+    title: "calls, 64 in flight, on two cores",
+    task: "calls",
+    size: 64,
+    placement: "two cores",
+    quick: true,
+  },
+  {
+    id: "calls-1",
+    title: "calls one by one, both processes on one core",
+    task: "calls",
+    size: 1,
+    placement: "one core",
+    quick: true,
+  },
+  {
     id: "idle",
     title: `${IDLE_CONNECTIONS} idle connections`,
     task: "idle",
@@ -97,6 +114,8 @@ export function takesPart(entry: Entry, workload: Workload): boolean {
       return entry.roundTrip?.includes(workload.size) === true;
     case "fan-out":
       return workload.subscribers === SUBSCRIBERS ? entry.fanOut === true : entry.fanOutToAnyNumber === true;
+    case "calls":
+      return entry.calls === true;
     case "idle":
       return entry.idle === true;
     case "start":

@@ -1,5 +1,6 @@
 import type { ChildProcess, StdioOptions } from "node:child_process";
 import type { MessagePort } from "node:worker_threads";
+import type { Calls } from "./calls.js";
 import type { Ping } from "./ping.js";
 import type { Sink } from "./sink.js";
 import type { Source } from "./source.js";
@@ -44,6 +45,10 @@ export interface Style<Link> {
   readonly ask?: (link: Link, ping: Ping) => Promise<void>;
   /** Sends back what comes. Need not end. */
   readonly answer?: (link: Link) => Promise<void>;
+  /** Makes calls until there have been enough. */
+  readonly call?: (link: Link, calls: Calls) => Promise<void>;
+  /** Answers calls. Need not end. */
+  readonly serve?: (link: Link) => Promise<void>;
 }
 
 /** Something that carries messages between two processes (or threads). */

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Meeting } from "./contestant.js";
 import type { GuestTask, ThreadData } from "./guests.js";
+import { Calls } from "./calls.js";
 import { measureIdle } from "./idle.js";
 import { Ping } from "./ping.js";
 import { Sink } from "./sink.js";
@@ -89,6 +90,10 @@ async function work(): Promise<void> {
     const sink = new Sink(task.size);
     await part(style.receive, "receive", task)(link, sink);
     report(sink.report());
+  } else if (task.workload === "calls") {
+    const calls = new Calls(task.size, task.span);
+    await part(style.call, "call", task)(link, calls);
+    report(calls.report());
   } else {
     const ping = new Ping(task.size, task.span);
     await part(style.ask, "ask", task)(link, ping);

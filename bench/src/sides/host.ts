@@ -57,11 +57,9 @@ async function work(host: Host<unknown>, chosen: Style<unknown>, guests: readonl
   } else {
     // The answering side has no end of its own: the asking side's end is the end of the run.
     // It may break the link by ending; an answer that fails for another reason leaves the asking side waiting.
-    part(
-      chosen.answer,
-      "answer",
-      task,
-    )(link).catch((error: unknown) => {
+    const answers =
+      task.workload === "calls" ? part(chosen.serve, "serve", task) : part(chosen.answer, "answer", task);
+    answers(link).catch((error: unknown) => {
       setTimeout(() => fail(error), GRACE_MILLISECONDS);
     });
   }

@@ -7,8 +7,8 @@ export interface Task {
   /** The contestant's file, below contestants/. */
   readonly module: string;
   readonly style: string;
-  readonly workload: "one-way" | "round-trip" | "fan-out" | "idle";
-  /** Bytes of a message. */
+  readonly workload: "one-way" | "round-trip" | "fan-out" | "idle" | "calls";
+  /** Bytes of a message; of calls, how many are in flight. */
   readonly size: number;
   readonly span: Span;
   /** An empty folder for sockets and FIFOs. */

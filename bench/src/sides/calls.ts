@@ -1,0 +1,62 @@
+import type { Span } from "./source.js";
+
+/** How many calls were answered in how long. */
+export interface CallerReport {
+  readonly role: "caller";
+  readonly calls: number;
+  readonly seconds: number;
+}
+
+/** What every contestant serves. */
+export const methods = { add: ({ a, b }: { a: number; b: number }): { sum: number } => ({ sum: a + b }) };
+
+/** Calls `add`, however a contestant does it. */
+export type CallAdd = (input: { a: number; b: number }) => Promise<{ sum: number }>;
+
+/** The clock is looked at once in so many calls. */
+const INTERVAL = 16;
+
+/** The calls of one run: so many in flight at any time, each answer checked. */
+export class Calls {
+  readonly #inFlight: number;
+  readonly #warmEnd: number;
+  readonly #measure: number;
+  #calls = 0;
+  #begun = Infinity;
+  #callsAtBegin = 0;
+  #end = Infinity;
+  #seconds = NaN;
+
+  constructor(inFlight: number, span: Span) {
+    this.#inFlight = inFlight;
+    this.#warmEnd = performance.now() + span.warm;
+    this.#measure = span.measure;
+  }
+
+  async run(add: CallAdd): Promise<void> {
+    await Promise.all(Array.from({ length: this.#inFlight }, () => this.#repeat(add)));
+    this.#seconds = (performance.now() - this.#begun) / 1000;
+  }
+
+  report(): CallerReport {
+    return { role: "caller", calls: this.#calls - this.#callsAtBegin, seconds: this.#seconds };
+  }
+
+  async #repeat(add: CallAdd): Promise<void> {
+    while (!this.#isOver()) {
+      const { sum } = await add({ a: 1, b: 2 });
+      if (sum !== 3) throw new Error(`1 + 2 is not ${sum}`);
+    }
+  }
+
+  #isOver(): boolean {
+    if (++this.#calls % INTERVAL !== 0) return this.#end === 0;
+    const now = performance.now();
+    if (this.#end === Infinity && now >= this.#warmEnd) {
+      this.#begun = now;
+      this.#callsAtBegin = this.#calls;
+      this.#end = now + this.#measure;
+    } else if (now >= this.#end) this.#end = 0;
+    return this.#end === 0;
+  }
+}
