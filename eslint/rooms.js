@@ -43,8 +43,8 @@ const table = {
     packages: [],
   },
   cli: { rooms: [], node: true, packages: [], public: true },
-  // zod stands for all the validators that the codecs take.
-  examples: { rooms: [], node: true, packages: ["zod"], public: true },
+  // zod stands for all the validators that the codecs take, the library that VS Code uses for all that speak JSON-RPC.
+  examples: { rooms: [], node: true, packages: ["zod", "vscode-jsonrpc"], public: true },
   docs: { rooms: [], node: true, packages: [], public: true },
 };
 

@@ -73,8 +73,5 @@ declare module "birpc" {
       ? (...parameters: Parameters) => Promise<Awaited<Output>>
       : never;
   };
-  export function createBirpc<Theirs extends object, Ours extends object>(
-    ours: Ours,
-    channel: Channel,
-  ): Remote<Theirs>;
+  export function createBirpc<Theirs extends object>(ours: object, channel: Channel): Remote<Theirs>;
 }

@@ -27,7 +27,7 @@ export class Callee {
   readonly #service: ResolvedService;
   readonly #calls = new Map<CallId, ServerCall>();
   readonly #notices = new Set<ServerCall>();
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: Deadlines<ServerCall>;
   #streams = 0;
   #closing = false;
   #idle: (() => void) | undefined;
@@ -37,7 +37,7 @@ export class Callee {
     this.#service = service;
     this.#deadlines = new Deadlines(
       () => this.#calls.values(),
-      (late) => this.#late(late as ServerCall),
+      (late) => this.#late(late),
     );
   }
 
@@ -169,7 +169,9 @@ export class Callee {
     call: ServerCall,
   ): Promise<boolean> {
     try {
-      return (await authorize(call.context)) === true;
+      // Whatever its type promises: what is not true does not let a call pass.
+      const admitted: unknown = await authorize(call.context);
+      return admitted === true;
     } catch (error) {
       this.#connection.report(error, call.context.method);
       return false;

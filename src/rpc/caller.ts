@@ -18,7 +18,7 @@ export class Caller {
   timeout: number = Infinity;
   readonly #pending = new Map<number, PendingCall>();
   readonly #signals = new AbortWatch();
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: Deadlines<PendingCall>;
   #lastId = 0;
   #wrapped = false;
   #streams = 0;
@@ -27,7 +27,7 @@ export class Caller {
     this.connection = connection;
     this.#deadlines = new Deadlines(
       () => this.#pending.values(),
-      (late) => this.#late(late as PendingCall),
+      (late) => this.#late(late),
     );
   }
 

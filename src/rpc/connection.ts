@@ -33,6 +33,7 @@ export class Connection implements WireSink {
   /** Who sent what is being read, where the mechanism tells. */
   sender: Credentials | undefined;
   readonly #service: ResolvedService;
+  #cause: unknown;
 
   /**
    * @param channel - which nobody else may use
@@ -65,8 +66,7 @@ export class Connection implements WireSink {
     this.wire.hello();
     this.outbox.flush();
     // A bound datagram socket has nobody to talk to: that is a mistake in the program.
-    const failure = this.failure as Error | undefined;
-    if (failure?.cause instanceof TypeError) throw failure;
+    if (this.#cause instanceof TypeError && this.failure !== undefined) throw this.failure;
     inUse.add(channel);
     void this.#read();
   }
@@ -220,6 +220,7 @@ export class Connection implements WireSink {
 
   #fail(cause: unknown): void {
     if (this.failure !== undefined) return;
+    this.#cause = cause;
     const { channel } = this;
     const { mechanism } = channel.traits;
     if (cause instanceof ChannelError || !(cause instanceof Error)) {

@@ -7,9 +7,9 @@ export interface Timed {
 }
 
 /** One timer for all deadlines of a connection. */
-export class Deadlines {
-  readonly #all: () => Iterable<Timed>;
-  readonly #passed: (late: Timed) => void;
+export class Deadlines<T extends Timed> {
+  readonly #all: () => Iterable<T>;
+  readonly #passed: (late: T) => void;
   #timer: NodeJS.Timeout | undefined;
   #next = Infinity;
 
@@ -17,7 +17,7 @@ export class Deadlines {
    * @param all - who has a deadline
    * @param passed - told of each whose deadline has passed
    */
-  constructor(all: () => Iterable<Timed>, passed: (late: Timed) => void) {
+  constructor(all: () => Iterable<T>, passed: (late: T) => void) {
     this.#all = all;
     this.#passed = passed;
   }

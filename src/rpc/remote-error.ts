@@ -51,8 +51,8 @@ export function bodyOf(thrown: unknown, exposeStack: boolean): ErrorBody {
   // The number that a DOMException has is older than codes, and no one's.
   const isCode = typeof code === "string" || (typeof code === "number" && !(thrown instanceof DOMException));
   return {
-    name: String(name),
-    message: String(message),
+    name,
+    message,
     code: isCode ? code : undefined,
     data,
     stack: exposeStack && stack !== undefined ? stack : undefined,

@@ -17,7 +17,7 @@ import { maker as stream } from "../contract/makers/unix-stream.js";
 /** Both ends of a channel, and what remains to be cleaned up. */
 export interface Pair {
   readonly name: string;
-  make(options?: EndOptions): Promise<readonly [BytesChannel, BytesChannel]>;
+  readonly make: (options?: EndOptions) => Promise<readonly [BytesChannel, BytesChannel]>;
 }
 
 const folders = new Set<string>();

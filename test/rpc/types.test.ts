@@ -20,7 +20,7 @@ const schema = {
   },
 };
 
-const methods = {
+export const methods = {
   resize: async (size: Size, _context: CallContext) => size.width > 1,
   ping: () => "pong" as const,
   maybe: (input?: number) => input ?? 0,
@@ -43,6 +43,8 @@ const methods = {
     return -1;
   }),
 };
+
+/* eslint-disable @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/await-thenable -- calls that do not compile have no types */
 
 /** Compiled, and not called. */
 function calls(channel: BytesChannel) {
@@ -76,7 +78,7 @@ function calls(channel: BytesChannel) {
     // @ts-expect-error -- a stream is no promise
     awaited: async () => (await client.tail("x")).line,
     // @ts-expect-error -- a channel of other messages carries no calls
-    channel: (jobs: import("sluice").Channel<{ job: 1 }>) => createClient<typeof methods>(jobs),
+    channel: (jobs: Channel<{ job: 1 }>) => createClient<typeof methods>(jobs),
   };
 }
 type Calls = ReturnType<typeof calls>;

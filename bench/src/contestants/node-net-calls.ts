@@ -7,10 +7,12 @@ import { methods } from "../sides/calls.js";
 import type { Contestant, Style } from "../sides/contestant.js";
 import { frame, listen, onFrame } from "./node-net.js";
 
-const closed = async (socket: Socket): Promise<void> => void (await once(socket, "close"));
+const closed = async (socket: Socket): Promise<void> => {
+  await once(socket, "close");
+};
 
 const ofBirpc = <Remote extends object>(socket: Socket, functions: object) =>
-  createBirpc<Remote, object>(functions, {
+  createBirpc<Remote>(functions, {
     post: (text: string) => socket.write(frame(Buffer.from(text))),
     on: (take) => {
       onFrame(socket, take);

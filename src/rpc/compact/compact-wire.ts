@@ -11,7 +11,6 @@ interface RawBuffer extends Buffer {
 
 const { isUtf8 } = process.getBuiltinModule("node:buffer");
 const NO_MESSAGE: Buffer = Buffer.alloc(0);
-const MAX_ID = 0xffff_ffff;
 
 /** The compact wire: a header of twelve bytes and a body of JSON or plain bytes, several of them in a message of the channel. */
 export class CompactWire implements Wire {
@@ -293,9 +292,4 @@ function numberAt(bytes: Buffer, offset: number): number {
       ((bytes[offset + 3] ?? 0) << 24)) >>>
     0
   );
-}
-
-/** The number of the next call. */
-export function nextId(id: number): number {
-  return id >= MAX_ID ? 1 : id + 1;
 }
