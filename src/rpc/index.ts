@@ -5,9 +5,24 @@
  */
 export { type ClientOptions, createClient } from "./client.js";
 export type { ConnectionOptions, Protocol, StreamCredit } from "./limits.js";
-export { method, type MethodSchemas } from "./method.js";
+export {
+  method,
+  type MethodGives,
+  type MethodReceives,
+  type MethodReturns,
+  type MethodSchemas,
+  type MethodTakes,
+  type ValueOrStream,
+} from "./method.js";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from "../codec/standard-schema.js";
 export { type Peer, peer, type PeerOptions } from "./peer.js";
-export { RemoteError } from "./remote-error.js";
+export { type ErrorBody, RemoteError } from "./remote-error.js";
 export { type BytesListener, serve, type Server } from "./serve.js";
 export type { ErrorOrigin, ServeOptions } from "./serve-options.js";
 export type {
@@ -15,6 +30,7 @@ export type {
   BytesChannel,
   Call,
   CallContext,
+  CallOf,
   CallOptions,
   Client,
   ClientControl,
@@ -23,10 +39,12 @@ export type {
   InputOf,
   Method,
   MethodTable,
+  MethodTypes,
   Notify,
   OptionalCall,
   OptionalNotify,
   OptionalStreamCall,
   RemoteStream,
   StreamCall,
+  ValueCall,
 } from "./types.js";

@@ -17,29 +17,34 @@ export interface MethodSchemas {
   readonly output?: StandardSchema | undefined;
 }
 
-type Received<S extends MethodSchemas> = S["inputItem"] extends StandardSchema
+/** What the function of a checked method is given. */
+export type MethodReceives<S extends MethodSchemas> = S["inputItem"] extends StandardSchema
   ? AsyncIterable<SchemaOutput<S["inputItem"]>, void, undefined>
   : S["input"] extends StandardSchema
     ? SchemaOutput<S["input"]>
     : undefined;
 
-type Passed<S extends MethodSchemas> = S["inputItem"] extends StandardSchema
+/** What a caller passes to a checked method. */
+export type MethodTakes<S extends MethodSchemas> = S["inputItem"] extends StandardSchema
   ? AsyncIterable<SchemaInput<S["inputItem"]>>
   : S["input"] extends StandardSchema
     ? SchemaInput<S["input"]>
     : undefined;
 
-type Returned<S extends MethodSchemas> = S["output"] extends StandardSchema
+/** What the function of a checked method returns, or of a stream each item. */
+export type MethodReturns<S extends MethodSchemas> = S["output"] extends StandardSchema
   ? SchemaInput<S["output"]>
   : unknown;
 
-type Given<S extends MethodSchemas, Result> = S["output"] extends StandardSchema
+/** What a caller gets from a checked method. */
+export type MethodGives<S extends MethodSchemas, Result> = S["output"] extends StandardSchema
   ? Awaited<Result> extends AsyncIterable<unknown>
     ? AsyncIterable<SchemaOutput<S["output"]>>
     : SchemaOutput<S["output"]>
   : Result;
 
-type Allowed<T> = T | Promise<T> | AsyncIterable<T>;
+/** A value, a promise of it, or a stream of them. */
+export type ValueOrStream<T> = T | Promise<T> | AsyncIterable<T>;
 
 /** What {@link method} has put together, as the server uses it. */
 export interface CheckedMethod {
@@ -79,10 +84,10 @@ export interface CheckedMethod {
  * console.log(await client.double(21)); // 42
  * ```
  */
-export function method<const S extends MethodSchemas, Result extends Allowed<Returned<S>>>(
+export function method<const S extends MethodSchemas, Result extends ValueOrStream<MethodReturns<S>>>(
   schemas: S,
-  run: (input: Received<S>, context: CallContext) => Result,
-): Method<Passed<S>, Given<S, Result>> {
+  run: (input: MethodReceives<S>, context: CallContext) => Result,
+): Method<MethodTakes<S>, MethodGives<S, Result>> {
   for (const name of ["input", "inputItem", "output"] as const) {
     const schema = schemas[name];
     if (schema !== undefined && !isStandardSchema(schema))
@@ -93,7 +98,7 @@ export function method<const S extends MethodSchemas, Result extends Allowed<Ret
   if (typeof run !== "function")
     throw new TypeError(`the method must be a function, received ${describe(run)}`);
   const checked: CheckedMethod = { schemas, run: run as CheckedMethod["run"] };
-  return Object.freeze({ [METHOD]: checked }) as unknown as Method<Passed<S>, Given<S, Result>>;
+  return Object.freeze({ [METHOD]: checked }) as unknown as Method<MethodTakes<S>, MethodGives<S, Result>>;
 }
 
 /** What `method` has put together, if it was `method`. */

@@ -2,10 +2,15 @@ import { parseUntrustedJson } from "../codec/parse-json.js";
 
 /** An error as it travels. */
 export interface ErrorBody {
+  /** Its name. */
   readonly name: string;
+  /** What went wrong, in words. */
   readonly message: string;
+  /** What went wrong, as a value. */
   readonly code?: string | number | undefined;
+  /** What a program may want to know. */
   readonly data?: unknown;
+  /** Where it was thrown, if the other side tells. */
   readonly stack?: string | undefined;
 }
 

@@ -18,6 +18,14 @@ export interface CallContext {
 /** Marks what {@link method} makes. */
 export const METHOD: unique symbol = Symbol("sluice.rpc.method");
 
+/** What a method takes and gives. */
+export interface MethodTypes<Input, Output> {
+  /** What a caller passes. */
+  readonly input: Input;
+  /** What a caller gets. */
+  readonly output: Output;
+}
+
 /**
  * A method whose input or output is checked, as {@link method} makes it.
  *
@@ -26,7 +34,7 @@ export const METHOD: unique symbol = Symbol("sluice.rpc.method");
  */
 export interface Method<Input, Output> {
   /** Exists for the compiler only. */
-  readonly [METHOD]: { readonly input: Input; readonly output: Output };
+  readonly [METHOD]: MethodTypes<Input, Output>;
 }
 
 /** A method of a server: a function of the input and the {@link CallContext}, or what {@link method} makes. */
@@ -63,7 +71,8 @@ export type Notify<Input> = (input: Input) => Promise<void>;
 /** Tells a method that needs no input, without an answer. */
 export type OptionalNotify<Input> = (input?: Input) => Promise<void>;
 
-type CallOf<Input, Output> = [Output] extends [never]
+/** How a method of this input and output is called. */
+export type CallOf<Input, Output> = [Output] extends [never]
   ? ValueCall<Input, never>
   : 0 extends 1 & Output
     ? ValueCall<Input, Output>
@@ -73,7 +82,10 @@ type CallOf<Input, Output> = [Output] extends [never]
         : StreamCall<Input, Item>
       : ValueCall<Input, Awaited<Output>>;
 
-type ValueCall<Input, Output> = undefined extends Input ? OptionalCall<Input, Output> : Call<Input, Output>;
+/** How a method that answers with a value is called. */
+export type ValueCall<Input, Output> = undefined extends Input
+  ? OptionalCall<Input, Output>
+  : Call<Input, Output>;
 
 /** What a caller passes to a method. */
 export type InputOf<M> =
