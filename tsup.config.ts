@@ -1,6 +1,6 @@
+import { transform } from "esbuild";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { defineConfig } from "tsup";
-import ts from "typescript";
 
 type TsupConfig = ReturnType<typeof defineConfig>;
 
@@ -11,27 +11,26 @@ const config: TsupConfig = defineConfig({
   target: "node20.19",
   platform: "node",
   clean: true,
-  // The output is not minified and reads well in a stack trace; a map with the sources would more than double the package.
+  // A map with the sources would more than double the package.
   sourcemap: false,
   splitting: true,
   // The engine's package is an optional dependency and loaded only when asked for.
   external: ["node-unix-socket", /^node-unix-socket\//],
   // tsup hands the bundler of declarations a baseUrl, which TypeScript 6 deprecates.
   dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
-  // Documentation is in the declarations; esbuild leaves that of class members in the code as well, a third of it.
-  onSuccess() {
-    for (const file of readdirSync("dist")) {
-      if (!file.endsWith(".js")) continue;
-      const { outputText } = ts.transpileModule(readFileSync(`dist/${file}`, "utf8"), {
-        compilerOptions: {
-          removeComments: true,
-          target: ts.ScriptTarget.ESNext,
-          module: ts.ModuleKind.ESNext,
-        },
+  // Without comments, which are in the declarations, and with short names: half of what there is to load, and a package under 250 KB.
+  async onSuccess() {
+    for (const name of readdirSync("dist")) {
+      if (!name.endsWith(".js")) continue;
+      const file = `dist/${name}`;
+      const { code } = await transform(readFileSync(file, "utf8"), {
+        minify: true,
+        format: "esm",
+        target: "node20.19",
+        legalComments: "none",
       });
-      writeFileSync(`dist/${file}`, outputText);
+      writeFileSync(file, code);
     }
-    return Promise.resolve();
   },
 });
 

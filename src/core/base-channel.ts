@@ -1,3 +1,4 @@
+import type { BaseChannelOptions } from "./base-channel-options.js";
 import type {
   Channel,
   CloseOptions,
@@ -7,13 +8,18 @@ import type {
   SendOptions,
   WaitOptions,
 } from "./channel.js";
-import { CAPABILITIES, type Capability, UNSUPPORTED_OPTION } from "./capabilities.js";
+import {
+  CAPABILITIES,
+  type Capability,
+  NO_CAPABILITIES,
+  UNSUPPORTED_OPTION,
+  WRONG_DIRECTION,
+} from "./capabilities.js";
 import { type Codec, MessageError } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { extend } from "./extend.js";
 import { Incoming, type IncomingHooks } from "./incoming.js";
 import {
-  type ChannelOptions,
   checkCount,
   checkHandles,
   checkMethods,
@@ -22,32 +28,18 @@ import {
   type ResolvedQueueLimits,
   resolveQueueLimits,
 } from "./options.js";
+import { type Inspect, inspectSymbol } from "./inspect.js";
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
 import { observer } from "./observer.js";
-import { type ChannelStatistics, statisticsOf } from "./statistics.js";
+import { type ChannelStatistics, NOTHING_QUEUED, statisticsOf } from "./statistics.js";
 import { type ChannelTraits, shareTraits } from "./traits.js";
 import { checkDuration, checkWaitOptions, describe } from "./wait.js";
-
-/** What a mechanism tells its base class. */
-export interface BaseChannelOptions<Out, In> extends ChannelOptions<Out, In> {
-  readonly traits: ChannelTraits;
-  readonly codec: Codec<Out, In>;
-  /** The address that errors name. */
-  readonly address?: string | undefined;
-  /** What is known of every message's sender on this connection. */
-  readonly connection?: PacketDetails | undefined;
-  /** How many descriptors may travel with a message. None by default. */
-  readonly maxHandles?: number | undefined;
-  /** Makes the receiving half, where a mechanism has one of its own. */
-  readonly makeIncoming?: MakeIncoming<In> | undefined;
-}
 
 /** Any channel, whatever it carries. */
 export type AnyChannel = BaseChannel<never, unknown>;
 
-const NO_CAPABILITIES: readonly Capability[] = [];
 /** Makes the receiving half of a channel. */
 export type MakeIncoming<In> = (
   limits: ResolvedQueueLimits,
@@ -55,13 +47,6 @@ export type MakeIncoming<In> = (
   owner: AnyChannel,
   hooks: IncomingHooks<AnyChannel>,
 ) => Incoming<In, AnyChannel>;
-
-const NOTHING_QUEUED = { messages: 0, bytes: 0 } as const;
-const WRONG_DIRECTION = {
-  send: "this channel only sends",
-  receive: "this channel only receives",
-  both: "",
-} as const;
 
 /**
  * The semantics that every channel shares: what may be called when, what it checks, and the lifecycle. The waits, orders and aborts of the two directions are in
@@ -298,6 +283,12 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Shown by what it is to its user, rather than by its parts. */
+  [inspectSymbol](_depth: number, options: object, inspect: Inspect): string {
+    const { mechanism, direction } = this.traits;
+    return `Channel ${inspect({ mechanism, direction, address: this.#address, state: this.#state }, options)}`;
   }
 
   ref(): this {

@@ -1,6 +1,7 @@
 import type { Address, Channel, Listener, WaitOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import { ChannelError } from "./errors.js";
+import { type Inspect, inspectSymbol } from "./inspect.js";
 import type { Mechanism } from "./traits.js";
 import { observer } from "./observer.js";
 import type { ListenerStatistics } from "./statistics.js";
@@ -54,6 +55,13 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
         this.#error("ERR_TIMEOUT", "accept", `nobody came within ${options.timeout ?? 0} ms`),
       );
     return wait.promise;
+  }
+
+  /** Shown by what it is to its user, rather than by its parts. */
+  [inspectSymbol](_depth: number, options: object, inspect: Inspect): string {
+    const isOpen = this.#closing === undefined && this.#leaving === undefined && this.#failure === undefined;
+    const shown = { mechanism: this.#mechanism, address: this.address, state: isOpen ? "open" : "closed" };
+    return `Listener ${inspect(shown, options)}`;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {

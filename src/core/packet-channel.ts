@@ -1,4 +1,5 @@
-import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
+import { BaseChannel } from "./base-channel.js";
+import type { BaseChannelOptions } from "./base-channel-options.js";
 import type { SendOptions, WaitOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import type { ChannelError } from "./errors.js";

@@ -9,6 +9,8 @@ export interface QueueDepth {
   readonly bytes: number;
 }
 
+export const NOTHING_QUEUED: QueueDepth = { messages: 0, bytes: 0 };
+
 /** Messages that nobody got, by cause. */
 export interface DropCounts {
   /** Received and refused by the codec or its schema, whatever `onInvalid` says of them. */

@@ -1,5 +1,6 @@
 import { ArrivingHandles, closeAll } from "./arriving-handles.js";
-import { BaseChannel, type BaseChannelOptions } from "./base-channel.js";
+import { BaseChannel } from "./base-channel.js";
+import type { BaseChannelOptions } from "./base-channel-options.js";
 import type { ByteSink, ByteStream } from "./byte-stream.js";
 import type { FileHandle, WaitOptions } from "./channel.js";
 import { FrameError, type Framing } from "./codec.js";

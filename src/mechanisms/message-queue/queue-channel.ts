@@ -1,9 +1,5 @@
-import {
-  type AnyChannel,
-  BaseChannel,
-  type BaseChannelOptions,
-  type MakeIncoming,
-} from "../../core/base-channel.js";
+import { type AnyChannel, BaseChannel, type MakeIncoming } from "../../core/base-channel.js";
+import type { BaseChannelOptions } from "../../core/base-channel-options.js";
 import type { SendOptions } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
