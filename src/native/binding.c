@@ -32,6 +32,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(read, "fR", NUMBER, descriptor_read(FD(0), BYTES(1)))                                                            \
     F(write, "fR", NUMBER, descriptor_write(FD(0), BYTES(1)))                                                          \
     F(duplicate, "f", DESCRIPTOR, descriptor_duplicate(FD(0)))                                                         \
+    F(replace, "ff", NUMBER, descriptor_replace(FD(0), FD(1)))                                                         \
     F(isNonBlocking, "f", NUMBER, descriptor_is_non_blocking(FD(0)))                                                   \
     F(setNonBlocking, "fb", NUMBER, descriptor_set_non_blocking(FD(0), ON(1)))                                         \
     F(isCloseOnExec, "f", NUMBER, descriptor_is_close_on_exec(FD(0)))                                                  \

@@ -32,6 +32,7 @@ int64_t descriptor_read(int fd, void *bytes, size_t length);
 int64_t descriptor_write(int fd, const void *bytes, size_t length);
 int64_t descriptor_write_vector(int fd, const struct iovec *parts, int count);
 int64_t descriptor_duplicate(int fd);
+int64_t descriptor_replace(int fd, int replaced);
 int64_t descriptor_is_non_blocking(int fd);
 int64_t descriptor_set_non_blocking(int fd, bool on);
 int64_t descriptor_is_close_on_exec(int fd);

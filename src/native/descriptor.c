@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { DRAIN_BYTES = 4096, DRAIN_ROUNDS = 64 };
@@ -29,6 +30,10 @@ int64_t descriptor_write_vector(int fd, const struct iovec *parts, int count) {
 
 int64_t descriptor_duplicate(int fd) {
     return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+int64_t descriptor_replace(int fd, int replaced) {
+    return RESULT_RETRIED(syscall(SYS_dup3, fd, replaced, 0));
 }
 
 int64_t descriptor_is_non_blocking(int fd) {

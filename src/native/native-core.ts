@@ -43,6 +43,8 @@ export interface NativeCore {
   writev(fd: number, buffers: readonly Uint8Array[], start: number, end: number): number;
   /** F_DUPFD_CLOEXEC, fcntl(2): a new descriptor of the same open file. */
   duplicate(fd: number): number;
+  /** dup3(2): `replaced` is closed and becomes another number of what `fd` is, open across exec. They must differ. */
+  replace(fd: number, replaced: number): number;
   /** 1 when O_NONBLOCK is set, else 0. */
   isNonBlocking(fd: number): number;
   setNonBlocking(fd: number, on: boolean): number;

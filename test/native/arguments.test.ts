@@ -97,6 +97,7 @@ const signatures: Record<string, string> = {
   write: "fd bytes offset offset",
   writev: "fd buffers zero one",
   duplicate: "fd",
+  replace: "fd fd",
   isNonBlocking: "fd",
   setNonBlocking: "fd boolean",
   isCloseOnExec: "fd",

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectNet, createServer, type Socket } from "node:net";
@@ -13,6 +14,7 @@ import {
   StreamMessageWriter,
 } from "vscode-jsonrpc/node.js";
 import { AnonymousPipe, type Channel, contentLength, lines, MemoryChannel, UnixSocket } from "sluice";
+import { compiled } from "../support/child.js";
 import { type CallContext, createClient, peer, RemoteError, serve } from "sluice/rpc";
 
 const protocol = "json-rpc";
@@ -319,4 +321,60 @@ test("a server in Python behind pipes, which asks back", async () => {
   const ended = once(child, "exit");
   await client.close();
   await ended;
+});
+
+describe("over the standard streams of a child", () => {
+  const program = compiled("test/support/peers/anonymous-pipe/stdio-calls.ts");
+
+  test("vscode-jsonrpc's client calls our server, which it has started", async () => {
+    const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "ignore"] });
+    const connection = createMessageConnection(
+      new StreamMessageReader(child.stdout),
+      new StreamMessageWriter(child.stdin),
+    );
+    connection.listen();
+    expect(await connection.sendRequest("add", { a: 1, b: 2 })).toEqual({ sum: 3 });
+    await expect(connection.sendRequest("fail", {})).rejects.toMatchObject({
+      message: "it cannot be",
+      code: 7,
+    });
+    connection.dispose();
+    child.stdin.end();
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("our client calls vscode-jsonrpc's server, which it has started", async () => {
+    const script = `
+import { createMessageConnection, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node.js";
+const connection = createMessageConnection(new StreamMessageReader(process.stdin), new StreamMessageWriter(process.stdout));
+connection.onRequest("add", ({ a, b }) => ({ sum: a + b }));
+connection.listen();
+process.stdin.once("end", () => process.exit(0));
+`;
+    const { channel, exited } = AnonymousPipe.spawn(
+      process.execPath,
+      ["--input-type=module", "--eval", script],
+      { over: "stdio", framing },
+    );
+    const client = createClient<{ add: (input: { a: number; b: number }) => { sum: number } }>(channel, {
+      protocol,
+    });
+    expect(await client.add({ a: 2, b: 3 })).toEqual({ sum: 5 });
+    await channel.close();
+    expect(await exited).toEqual({ code: 0, signal: null });
+  });
+
+  test("newline-delimited, as the Model Context Protocol's clients start their servers", async () => {
+    const { channel, exited } = AnonymousPipe.spawn(process.execPath, [program, "lines"], {
+      over: "stdio",
+      framing: lines(),
+      stdio: [null, null, "ignore"],
+    });
+    const client = createClient<{ add: (input: { a: number; b: number }) => { sum: number } }>(channel, {
+      protocol,
+    });
+    expect(await client.add({ a: 2, b: 3 })).toEqual({ sum: 5 });
+    await channel.close();
+    expect(await exited).toEqual({ code: 0, signal: null });
+  });
 });

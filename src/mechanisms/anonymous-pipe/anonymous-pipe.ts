@@ -3,6 +3,7 @@ import { createPipe } from "./create.js";
 import { inheritChannel } from "./inherit.js";
 import { runPipeline } from "./pipeline.js";
 import { spawnChild } from "./spawn.js";
+import { openStdio } from "./stdio.js";
 import type {
   AnonymousPipeEnds,
   AnonymousPipeInheritOptions,
@@ -25,7 +26,7 @@ import type {
 export class AnonymousPipe {
   private constructor() {
     throw new TypeError(
-      "AnonymousPipe has no instances; use AnonymousPipe.create(), spawn(), inherit() or pipeline()",
+      "AnonymousPipe has no instances; use AnonymousPipe.create(), spawn(), inherit(), stdio() or pipeline()",
     );
   }
 
@@ -131,6 +132,37 @@ export class AnonymousPipe {
   static inherit<Out, In = Out>(options: AnonymousPipeInheritOptions<Out, In>): Channel<Out, In>;
   static inherit(options: AnonymousPipeInheritOptions<never, unknown> = {}): Channel<never, unknown> {
     return inheritChannel(options);
+  }
+
+  /** Opens a channel over standard input and output, for Buffers. */
+  static stdio(options?: AnonymousPipeInheritOptions<Uint8Array, Buffer>): Channel<Uint8Array, Buffer>;
+  /**
+   * Opens a channel over the standard input and output of this process: what language servers, servers of the Model Context Protocol and other programs
+   * do that are started by whoever talks to them. Both must be pipes or stream sockets, which Node gives its children.
+   *
+   * From then on nothing else can get between the messages: standard input is empty, and what is written to standard output, by `console.log` too, goes to the error
+   * output. Call it once, before anything reads `process.stdin`. The channel ends when the other side closes its end. `ERR_NO_PEER` tells that one of the two is a
+   * terminal, a file or closed; nothing is touched then.
+   *
+   * @param options - codec, framing and limits
+   * @example
+   * ```ts run
+   * import { spawn } from "node:child_process";
+   * import { AnonymousPipe, lines, text } from "sluice";
+   *
+   * if (process.argv[2] !== "server") {
+   *   const child = spawn(process.execPath, [import.meta.filename, "server"], { stdio: ["pipe", "pipe", "inherit"] });
+   *   child.stdin.end("hello\n");
+   *   for await (const piece of child.stdout) console.log(String(piece).trim()); // HELLO
+   * } else {
+   *   const channel = AnonymousPipe.stdio({ framing: lines(), codec: text() });
+   *   for await (const line of channel) await channel.send(line.toUpperCase());
+   * }
+   * ```
+   */
+  static stdio<Out, In = Out>(options: AnonymousPipeInheritOptions<Out, In>): Channel<Out, In>;
+  static stdio(options: AnonymousPipeInheritOptions<never, unknown> = {}): Channel<never, unknown> {
+    return openStdio(options);
   }
 
   /** Starts programs that are joined by pipes, the first of which reads what is sent to `input`. */

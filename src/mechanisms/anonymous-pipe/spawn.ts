@@ -24,7 +24,9 @@ export function spawnChild<Out, In>(
   checkChildOptions(options);
   checkBoolean("killOnClose", options.killOnClose);
   checkBoolean("detached", options.detached);
-  const standard = standardStreams(options.stdio);
+  checkChoice("over", options.over, ["descriptors", "stdio"]);
+  const overStdio = options.over === "stdio";
+  const standard = standardStreams(options.stdio, overStdio);
   const { cwd, uid, gid, argv0, detached, env, killSignal = "SIGTERM" } = options;
 
   const [down, up] = makePipes("spawn", 2, { capacity: options.capacity, preferred: PREFERRED_CAPACITY }) as [
@@ -47,10 +49,12 @@ export function spawnChild<Out, In>(
     throw error;
   }
 
-  const names = { [VARIABLE]: `${standard.length},${standard.length + 1}` };
+  // `undefined` removes the variable: a child that is spoken to over its standard streams must not take its grandparent's for its own.
+  const names = { [VARIABLE]: overStdio ? undefined : `${standard.length},${standard.length + 1}` };
   const child = { cwd, uid, gid, argv0, detached, env: { ...(env ?? process.env), ...names } };
   try {
-    const started = startChild(command, args, child, [...standard, ...theirs], theirs);
+    const streams = overStdio ? [...theirs, ...standard.slice(2)] : [...standard, ...theirs];
+    const started = startChild(command, args, child, streams, theirs);
     return follow(started, channel, options.signal, killSignal, options.killOnClose ?? false);
   } catch (error) {
     channel.destroy();
@@ -91,7 +95,7 @@ function follow<Out, In>(
 const KINDS: readonly unknown[] = ["pipe", "overlapped", "ignore", "inherit", "ipc"];
 
 /** The child's descriptors before those of the channel: three at least. */
-function standardStreams(stdio: StdioOptions | undefined): Exclude<StdioOptions, string> {
+function standardStreams(stdio: StdioOptions | undefined, overStdio: boolean): Exclude<StdioOptions, string> {
   if (stdio === undefined || typeof stdio === "string") {
     checkChoice("stdio", stdio, ["pipe", "overlapped", "ignore", "inherit"]);
     const each = stdio ?? "inherit";
@@ -106,6 +110,11 @@ function standardStreams(stdio: StdioOptions | undefined): Exclude<StdioOptions,
         `options.stdio[${index}] must be ${KINDS.join(", ")}, a descriptor or a stream, received ${describe(each)}`,
       );
     }
+  }
+  if (overStdio && (stdio[0] ?? stdio[1]) !== undefined && (stdio[0] ?? stdio[1]) !== null) {
+    throw new TypeError(
+      `options.stdio must leave the first two empty where options.over is "stdio": they are the channel's; received ${describe(stdio[0] ?? stdio[1])}`,
+    );
   }
   const streams = [...stdio];
   while (streams.length < 3) streams.push("inherit");

@@ -74,6 +74,11 @@ export interface AnonymousPipeSpawnOptions<Out, In>
    * than three moves the channel's descriptors behind it: the variable `SLUICE_PIPE` tells the child where they are.
    */
   readonly stdio?: StdioOptions | undefined;
+  /**
+   * Where the child has its end: at descriptors of its own (`"descriptors"`, the default), or at its standard input and output (`"stdio"`), where programs have it that know
+   * nothing of sluice: language servers, servers of the Model Context Protocol, filters. `stdio` then speaks of the error output only and what comes behind it.
+   */
+  readonly over?: "descriptors" | "stdio" | undefined;
   /** What the child sees as its own name (`argv[0]`); `command` by default. */
   readonly argv0?: string | undefined;
   /** Makes the child the leader of a process group and session of its own, setsid(2). Off by default. */
