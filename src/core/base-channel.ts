@@ -28,7 +28,7 @@ import {
   type ResolvedQueueLimits,
   resolveQueueLimits,
 } from "./options.js";
-import { type Inspect, inspectSymbol } from "./inspect.js";
+import { showAs } from "./inspect.js";
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
@@ -80,6 +80,13 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   #lost = 0;
   // Those of them that had been accepted, whoever knows of it: TLS still calls some of them sent when it is destroyed.
   #unsent = 0;
+
+  static {
+    showAs(BaseChannel.prototype as AnyChannel, "Channel", (self) => {
+      const { mechanism, direction } = self.traits;
+      return { mechanism, direction, address: self.#address, state: self.#state };
+    });
+  }
 
   static readonly #hooks: IncomingHooks<AnyChannel> = {
     resume(channel) {
@@ -283,12 +290,6 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Shown by what it is to its user, rather than by its parts. */
-  [inspectSymbol](_depth: number, options: object, inspect: Inspect): string {
-    const { mechanism, direction } = this.traits;
-    return `Channel ${inspect({ mechanism, direction, address: this.#address, state: this.#state }, options)}`;
   }
 
   ref(): this {

@@ -1,7 +1,7 @@
 import type { Address, Channel, Listener, WaitOptions } from "./channel.js";
 import { Deque } from "./deque.js";
 import { ChannelError } from "./errors.js";
-import { type Inspect, inspectSymbol } from "./inspect.js";
+import { showAs } from "./inspect.js";
 import type { Mechanism } from "./traits.js";
 import { observer } from "./observer.js";
 import type { ListenerStatistics } from "./statistics.js";
@@ -21,6 +21,13 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
   #leaving: Promise<void> | undefined;
   #failure: Error | undefined;
   #arrived = 0;
+
+  static {
+    showAs(BaseListener.prototype as BaseListener<Channel<never, unknown>>, "Listener", (self) => {
+      const isOpen = (self.#closing ?? self.#leaving ?? self.#failure) === undefined;
+      return { mechanism: self.#mechanism, address: self.address, state: isOpen ? "open" : "closed" };
+    });
+  }
 
   constructor(address: Address, mechanism: Mechanism) {
     this.address = address;
@@ -55,13 +62,6 @@ export abstract class BaseListener<C extends Channel<any, any>> implements Liste
         this.#error("ERR_TIMEOUT", "accept", `nobody came within ${options.timeout ?? 0} ms`),
       );
     return wait.promise;
-  }
-
-  /** Shown by what it is to its user, rather than by its parts. */
-  [inspectSymbol](_depth: number, options: object, inspect: Inspect): string {
-    const isOpen = this.#closing === undefined && this.#leaving === undefined && this.#failure === undefined;
-    const shown = { mechanism: this.#mechanism, address: this.address, state: isOpen ? "open" : "closed" };
-    return `Listener ${inspect(shown, options)}`;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {

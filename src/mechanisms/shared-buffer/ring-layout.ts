@@ -2,10 +2,10 @@
  * The memory that two peers share, and how they use it.
  *
  * ```
- * 0              page of control words that only the server writes
- * pageSize       page of control words that only the client writes
- * 2 * pageSize   ring of records from server to client, `capacity` bytes
- *  + capacity    ring of records from client to server
+ * 0            control words that only the server writes: half a page
+ * pageSize/2   control words that only the client writes
+ * pageSize     ring of records from server to client, `capacity` bytes
+ *  + capacity  ring of records from client to server
  * ```
  *
  * A ring has one producer and one consumer. Its position counters run over all of 2^32 and wrap; a byte's place is the position modulo `capacity`, a
@@ -21,7 +21,7 @@ export const LEAST_CAPACITY = 4096;
 export const MOST_CAPACITY: number = 2 ** 30;
 
 /*
- * Indices of the 32-bit control words in a page. Each has 128 bytes to itself: two cache lines, which some CPUs fetch in pairs.
+ * Indices of the 32-bit control words of a side. Each has 128 bytes to itself: two cache lines, which some CPUs fetch in pairs.
  *
  * Both sides of the sleeping protocol store first and look second, each by a sequentially consistent operation: the consumer stores
  * DATA_SLEEP, then looks at the producer's TAIL; the producer stores TAIL, then looks at DATA_SLEEP. In whatever order the four happen, at least one of
@@ -29,7 +29,7 @@ export const MOST_CAPACITY: number = 2 ** 30;
  * wanted. Nobody sleeps over data. The same holds for ROOM_SLEEP and HEAD with the parts exchanged.
  */
 
-/** How far the owner of this page has published records in the ring that it produces. */
+/** How far the owner of these words has published records in the ring that it produces. */
 export const TAIL = 0;
 /** How far the owner has consumed the ring that the other side produces. */
 export const HEAD = 32;
@@ -54,7 +54,7 @@ export function largestPayload(capacity: number): number {
 
 /** Bytes of the whole memory. */
 export function memorySize(pageSize: number, capacity: number): number {
-  return 2 * pageSize + 2 * capacity;
+  return pageSize + 2 * capacity;
 }
 
 /** The peer has written something into the shared memory that cannot be. */

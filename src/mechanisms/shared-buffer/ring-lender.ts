@@ -10,6 +10,10 @@ const MESSAGES_A_TURN = 16_384;
 /** What a visitor has seen goes back to the producer in pieces of this size, so that both can work at the same time. */
 const GIVE_BACK_BYTES = 64 * 1024;
 
+// Shared by all that lend nothing: each would be a piece of memory of its own.
+const NO_MEMORY: Buffer = Buffer.alloc(0);
+const NO_MAP: ArrayBuffer = new ArrayBuffer(0);
+
 /** Those who wait for messages. */
 export interface Line {
   readonly pending: number;
@@ -27,8 +31,8 @@ export class RingLender implements Lender {
   readonly #port: RingPort;
   readonly #line: Line;
   readonly #outstanding = new Deque<RingReceivedLoan>();
-  #memory: Buffer = Buffer.alloc(0);
-  #map: ArrayBuffer = new ArrayBuffer(0);
+  #memory: Buffer = NO_MEMORY;
+  #map: ArrayBuffer = NO_MAP;
   #bytesThisTurn = 0;
   #messagesThisTurn = 0;
 

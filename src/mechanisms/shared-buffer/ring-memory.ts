@@ -8,9 +8,9 @@ export class RingMemory {
   /** Those of the peer: any of them may hold anything at any time. */
   readonly peer: Int32Array;
   /** The ring that this end fills. */
-  readonly outgoing: Uint8Array;
+  readonly outgoing: ArrayBuffer;
   /** The ring that the peer fills; mapped read-only, so never to be handed out. */
-  readonly incoming: Uint8Array;
+  readonly incoming: ArrayBuffer;
   readonly capacity: number;
   readonly #core: NativeCore;
   readonly #fd: number;
@@ -21,18 +21,19 @@ export class RingMemory {
 
   /** The descriptor belongs to this object from now on, also when this throws. */
   constructor(core: NativeCore, fd: number, pageSize: number, capacity: number, side: "server" | "client") {
-    const first = 2 * pageSize;
     this.#core = core;
     this.#fd = fd;
     this.capacity = capacity;
-    this.#outgoingOffset = side === "server" ? first : first + capacity;
-    this.#incomingOffset = side === "server" ? first + capacity : first;
+    this.#outgoingOffset = side === "server" ? pageSize : pageSize + capacity;
+    this.#incomingOffset = side === "server" ? pageSize + capacity : pageSize;
     try {
-      const ownOffset = side === "server" ? 0 : pageSize;
-      this.own = new Int32Array(this.#keep(core.mapMemory(fd, ownOffset, pageSize, true)));
-      this.peer = new Int32Array(this.#keep(core.mapMemory(fd, pageSize - ownOffset, pageSize, false)));
-      this.outgoing = new Uint8Array(this.#keep(core.mapRing(fd, this.#outgoingOffset, capacity, true)));
-      this.incoming = new Uint8Array(this.#keep(core.mapRing(fd, this.#incomingOffset, capacity, false)));
+      // One page for both: it is what an idle connection takes of memory.
+      const control = this.#keep(core.mapMemory(fd, 0, pageSize, true));
+      const half = pageSize / 2;
+      this.own = new Int32Array(control, side === "server" ? 0 : half, half / 4);
+      this.peer = new Int32Array(control, side === "server" ? half : 0, half / 4);
+      this.outgoing = this.#keep(core.mapRing(fd, this.#outgoingOffset, capacity, true));
+      this.incoming = this.#keep(core.mapRing(fd, this.#incomingOffset, capacity, false));
     } catch (error) {
       this.close();
       throw error;

@@ -61,7 +61,7 @@ export class RingPort implements PacketPort {
   readonly #own: Int32Array;
   readonly #peer: Int32Array;
   readonly #poll: Poll;
-  readonly #spin: Spin;
+  readonly #spin: Spin | undefined;
   #courtesy: Courtesy | undefined;
   readonly #records: RecordSink;
   #sink!: PacketSink;
@@ -91,7 +91,7 @@ export class RingPort implements PacketPort {
     this.#peer = memory.peer;
     this.writer = new RingWriter(memory);
     this.reader = new RingReader(memory, maxMessageSize);
-    this.#spin = new Spin(this.reader, options.spin);
+    if (options.spin > 0) this.#spin = new Spin(this.reader, options.spin);
     this.#records = {
       take: (payload) => {
         this.#pushed = true;
@@ -246,7 +246,7 @@ export class RingPort implements PacketPort {
     if (this.#closed || this.#immediate !== undefined) return;
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
-      this.#spin.turned();
+      this.#spin?.turned();
       if (this.lender.turned() >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
       this.#run();
     });
@@ -256,12 +256,11 @@ export class RingPort implements PacketPort {
   /** Looks for data before the caller waits: for a while, if the options say so, else where the peer may be about to answer. `true`: there is some. */
   lookBeforeWait(): boolean {
     if (this.#closed || !this.#reading) return false;
-    const spins = this.#spin.isWanted;
     const sent = this.writer.position;
-    if (!spins && (sent === 0 || !this.#courtesyNow().isFitting(sent))) return false;
+    if (this.#spin === undefined && (sent === 0 || !this.#courtesyNow().isFitting(sent))) return false;
     this.#awake();
     this.continueLater();
-    return spins ? this.#spin.look() : this.#courtesyNow().offer();
+    return this.#spin === undefined ? this.#courtesyNow().offer() : this.#spin.look();
   }
 
   #courtesyNow(): Courtesy {
@@ -357,12 +356,12 @@ export class RingPort implements PacketPort {
     } else {
       if (read >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
       else if (this.#lingers > 0) this.#lingers--;
-      if (this.reader.hasData || this.#lingers > 0 || (read > 0 && this.#spin.isWanted)) {
+      if (this.reader.hasData || this.#lingers > 0 || (read > 0 && this.#spin !== undefined)) {
         this.continueLater();
         return;
       }
     }
-    if (isWaitedFor && this.#spin.goesOn()) this.continueLater();
+    if (isWaitedFor && this.#spin?.goesOn() === true) this.continueLater();
     else this.#sleep();
   }
 

@@ -41,7 +41,7 @@ export interface RecordSink {
 export class RingReader {
   readonly #own: Int32Array;
   readonly #peer: Int32Array;
-  readonly #bytes: Uint8Array;
+  readonly #map: ArrayBuffer;
   readonly #lengths: Int32Array;
   readonly #capacity: number;
   readonly #largest: number;
@@ -55,8 +55,8 @@ export class RingReader {
   constructor(memory: RingMemory, maxMessageSize: number) {
     this.#own = memory.own;
     this.#peer = memory.peer;
-    this.#bytes = memory.incoming;
-    this.#lengths = new Int32Array(memory.incoming.buffer);
+    this.#map = memory.incoming;
+    this.#lengths = new Int32Array(memory.incoming);
     this.#capacity = memory.capacity;
     this.#largest = largestPayload(memory.capacity);
     this.#maxMessageSize = maxMessageSize;
@@ -222,7 +222,7 @@ export class RingReader {
   /** Copies `[at, at + end - begin)` of the ring to `[begin, end)` of the slab. */
   #copy(at: number, begin: number, end: number): void {
     if (end - begin > WORDWISE_BYTES) {
-      slab.set(this.#bytes.subarray(at, at + end - begin), begin);
+      slab.set(new Uint8Array(this.#map, at, end - begin), begin);
       return;
     }
     // Records begin at multiples of eight. A view for so few bytes costs more than they do.
@@ -234,7 +234,7 @@ export class RingReader {
 
   #ownMemory(start: number, length: number): Buffer {
     const copy = Buffer.allocUnsafeSlow(length);
-    copy.set(this.#bytes.subarray(start, start + length));
+    copy.set(new Uint8Array(this.#map, start, length));
     return copy;
   }
 

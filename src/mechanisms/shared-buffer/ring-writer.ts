@@ -23,8 +23,8 @@ export class RingWriter {
   constructor(memory: RingMemory) {
     this.#own = memory.own;
     this.#peer = memory.peer;
-    this.#bytes = memory.outgoing;
-    this.#lengths = new Int32Array(memory.outgoing.buffer);
+    this.#bytes = new Uint8Array(memory.outgoing);
+    this.#lengths = new Int32Array(memory.outgoing);
     this.#capacity = memory.capacity;
   }
 

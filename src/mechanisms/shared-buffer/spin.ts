@@ -24,10 +24,6 @@ export class Spin {
     this.#microseconds = microseconds;
   }
 
-  get isWanted(): boolean {
-    return this.#microseconds > 0;
-  }
-
   /** The event loop has turned. */
   turned(): void {
     this.#answers = this.#spentThisTurn = 0;

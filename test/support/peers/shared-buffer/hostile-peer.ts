@@ -56,8 +56,8 @@ const poll = new Poll(fd, () => {
   const all = core.mapMemory(memory, 0, Number(status[STATUS_SIZE]), true);
   if (typeof all === "number") throw new Error(`cannot map: ${all}`);
   const words = new Int32Array(all);
-  const client = pageSize / 4;
-  const ring = (2 * pageSize + (hello[3] ?? 0)) / 4;
+  const client = pageSize / 8;
+  const ring = (pageSize + (hello[3] ?? 0)) / 4;
   const ringWords = (hello[3] ?? 0) / 4;
   console.log("mapped");
 
