@@ -54,7 +54,7 @@ function unsealed(size: number): number {
   return fd;
 }
 
-const whole = 2 * page + 2 * 65_536;
+const whole = page + 2 * 65_536;
 
 describe("SharedBuffer.connect() refuses a server that offers", () => {
   test.each<[string, number[], (() => number) | undefined, RegExp]>([
