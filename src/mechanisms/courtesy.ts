@@ -5,9 +5,10 @@ import type { NativeCore } from "../native/native-core.js";
 const OFFERS = 2;
 /** Answers after which the event loop gets a turn. */
 const ANSWERS_A_TURN = 256;
-/** Waits that are passed over after offers in vain; twice as many after each further time. */
+/** Waits that are passed over after offers in vain; twice as many after each further time, and half as many after so many good ones in a row. */
 const LEAST_PASSED = 16;
 const MOST_PASSED = 4096;
+const GOOD_IN_A_ROW = 64;
 /** Milliseconds. Offers that take longer were taken by somebody who computes: to sleep and be woken is better then. */
 const LONG_OFFER = 0.2;
 
@@ -21,6 +22,7 @@ export class Courtesy {
   readonly #core: NativeCore;
   readonly #look: () => boolean;
   #answers = 0;
+  #good = 0;
   #passed = 0;
   #toPass = LEAST_PASSED;
   #sent = 0;
@@ -58,7 +60,7 @@ export class Courtesy {
       if (!this.#look()) continue;
       this.#count();
       if (clock.now() - begin > LONG_OFFER) this.#pass();
-      else this.#toPass = LEAST_PASSED;
+      else this.#trust();
       return true;
     }
     this.#pass();
@@ -73,7 +75,15 @@ export class Courtesy {
     });
   }
 
+  /** One good offer is no reason: where another process computes, every offer that it takes costs a time slice. */
+  #trust(): void {
+    if (++this.#good < GOOD_IN_A_ROW) return;
+    this.#good = 0;
+    this.#toPass = Math.max(this.#toPass >> 1, LEAST_PASSED);
+  }
+
   #pass(): void {
+    this.#good = 0;
     this.#passed = this.#toPass;
     this.#toPass = Math.min(2 * this.#toPass, MOST_PASSED);
   }

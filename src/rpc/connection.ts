@@ -184,6 +184,8 @@ export class Connection implements WireSink {
             if (++records % RECORDS_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
           }
         }
+        // What could be answered at once leaves now: whoever waits for the next call may offer the processor to its sender.
+        this.outbox.flush();
       }
     } catch (error) {
       this.#fail(error);
