@@ -15,6 +15,9 @@ export type CallAdd = (input: { a: number; b: number }) => Promise<{ sum: number
 
 /** The clock is looked at once in so many calls. */
 const INTERVAL = 16;
+/** So many calls are warm-up at least: two processes on one processor also share it with those of their threads that compile. But no longer than this. */
+const WARM_CALLS = 100_000;
+const LONGEST_WARM_MILLISECONDS = 2000;
 
 /** The calls of one run: so many in flight at any time, each answer checked. */
 export class Calls {
@@ -52,7 +55,8 @@ export class Calls {
   #isOver(): boolean {
     if (++this.#calls % INTERVAL !== 0) return this.#end === 0;
     const now = performance.now();
-    if (this.#end === Infinity && now >= this.#warmEnd) {
+    const isWarm = this.#calls >= WARM_CALLS || now >= this.#warmEnd + LONGEST_WARM_MILLISECONDS;
+    if (this.#end === Infinity && now >= this.#warmEnd && isWarm) {
       this.#begun = now;
       this.#callsAtBegin = this.#calls;
       this.#end = now + this.#measure;
