@@ -34,12 +34,13 @@ export function openStdio<Out, In>(options: AnonymousPipeInheritOptions<Out, In>
   const core = loadCore();
   const kinds = [kindOf(STDIN, O_RDONLY), kindOf(STDOUT, O_WRONLY)] as const;
   const reader = take(STDIN, O_RDONLY, kinds[STDIN]);
-  let writer: number;
+  let writer = -1;
   try {
     writer = take(STDOUT, O_WRONLY, kinds[STDOUT]);
     putInPlace();
   } catch (error) {
     core.close(reader);
+    if (writer >= 0) core.close(writer);
     throw error;
   }
   const ends = { mechanism: "anonymous-pipe", operation: "open", reader, writer } as const;
