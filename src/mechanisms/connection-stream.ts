@@ -22,13 +22,11 @@ import type { NativeCore } from "../native/native-core.js";
 import { clock } from "./clock.js";
 import { Courtesy } from "./courtesy.js";
 import { HandleReader } from "./handle-reader.js";
+import { isAcknowledged, LINGER_MS, LOOK_AGAIN_MS } from "./linger.js";
 
 /** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
 
-/** How long a close in order waits for the peer to have what was written, and how often it looks: no event tells of an acknowledgement. */
-const LINGER_MS = 1000;
-const LOOK_AGAIN_MS = 20;
 const OVER: ReadonlySet<number> = new Set([-EPIPE, -ECONNRESET, -ENOTCONN]);
 const SILENT: ReadonlySet<number> = new Set([-ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN]);
 
@@ -200,9 +198,8 @@ export class ConnectionStream implements ByteStream {
     return dropped > 0;
   }
 
-  /** Whether the peer's kernel has all that was written; of that it may still owe the acknowledgement of the end, which counts as one byte. */
   #hasArrived(): boolean {
-    return this.#core.unsentBytes(this.#fd) <= 1;
+    return isAcknowledged(this.#core.unsentBytes(this.#fd));
   }
 
   #release(): void {

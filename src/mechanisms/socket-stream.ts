@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { ByteSink, ByteStream } from "../core/byte-stream.js";
 import { fromErrno } from "../native/errors.js";
 import { codeOfBroken, type ConnectionDetails } from "./connection-stream.js";
+import { LINGER_MS, LOOK_AGAIN_MS } from "./linger.js";
 import { errnoOf, tlsFailure } from "./socket-errors.js";
 
 /**
@@ -11,6 +12,7 @@ import { errnoOf, tlsFailure } from "./socket-errors.js";
 export class SocketStream implements ByteStream {
   readonly #socket: Socket;
   readonly #details: ConnectionDetails;
+  readonly #hasArrived: (() => boolean) | undefined;
   #sink!: ByteSink;
   #reading = false;
   #ended = false;
@@ -26,10 +28,12 @@ export class SocketStream implements ByteStream {
   /**
    * @param socket - connected, and the stream's from now on
    * @param details - what errors say
+   * @param hasArrived - whether the peer's kernel has all that was written, where that can be known
    */
-  constructor(socket: Socket, details: ConnectionDetails) {
+  constructor(socket: Socket, details: ConnectionDetails, hasArrived?: () => boolean) {
     this.#socket = socket;
     this.#details = details;
+    this.#hasArrived = hasArrived;
     // Errors may come before `start`, and one that nobody listens for ends the process.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#fail(error);
@@ -87,7 +91,7 @@ export class SocketStream implements ByteStream {
     if (this.#closing) return;
     this.#closing = true;
     const socket = this.#socket;
-    if (graceful && !socket.destroyed && !socket.writableEnded) socket.end(() => socket.destroy());
+    if (graceful && !socket.destroyed && !socket.writableEnded) socket.end(this.#linger);
     else if (socket.closed) {
       process.nextTick(() => {
         this.#sink.released();
@@ -99,6 +103,33 @@ export class SocketStream implements ByteStream {
     if (alive) this.#socket.ref();
     else this.#socket.unref();
   }
+
+  /**
+   * What comes to a closed socket makes its kernel answer with a reset and throw away what the peer does not have yet; and something does come from
+   * every server of TLS 1.3, its session tickets, after the handshake that a client takes for finished. So that is read and dropped for a while:
+   * `#deliver` sees that the stream is closing.
+   */
+  readonly #linger = (): void => {
+    const socket = this.#socket;
+    const hasArrived = this.#hasArrived;
+    if (hasArrived === undefined || socket.destroyed || hasArrived()) {
+      socket.destroy();
+      return;
+    }
+    let looks = LINGER_MS / LOOK_AGAIN_MS;
+    const look = (): void => {
+      if (hasArrived()) socket.destroy();
+    };
+    const timer = setInterval(() => {
+      if (--looks === 0) socket.destroy();
+      else look();
+    }, LOOK_AGAIN_MS);
+    socket.once("close", () => {
+      clearInterval(timer);
+    });
+    socket.once("end", () => socket.destroy());
+    socket.on("data", look).resume();
+  };
 
   #deliver(bytes: Buffer): void {
     let offset = 0;

@@ -15,6 +15,7 @@ import {
 } from "../../native/constants.js";
 import { loadNet } from "../builtin.js";
 import { type ConnectionDetails, ConnectionStream } from "../connection-stream.js";
+import { isAcknowledged } from "../linger.js";
 import { fromEndpoint, textOf } from "../internet-address.js";
 import { SocketStream } from "../socket-stream.js";
 import type { CheckedOptions, ConnectionSettings } from "./options.js";
@@ -77,12 +78,17 @@ export function arrivalOfDescriptor(fd: number): Arrival | undefined {
   };
 }
 
+/** The descriptors of the sockets that the native core has made. */
+const descriptors = new WeakMap<Socket, number>();
+
 /**
  * A connection of `node:net`, or one of `node:tls` that has shaken hands.
  *
+ * @param socket - the connection
+ * @param raw - what TLS runs on
  * @returns `undefined` when the peer is gone already
  */
-export function arrivalOfSocket(socket: Socket | TLSSocket): Arrival | undefined {
+export function arrivalOfSocket(socket: Socket | TLSSocket, raw: Socket): Arrival | undefined {
   const addresses = addressesOf(socket);
   // Nobody reads it yet, and the peer may go while the user's function is being asked.
   const ignore = (): undefined => undefined;
@@ -103,7 +109,7 @@ export function arrivalOfSocket(socket: Socket | TLSSocket): Arrival | undefined
     open: (options) => {
       let stream: SocketStream | undefined;
       try {
-        stream = new SocketStream(socket, detailsOf(addresses.remoteAddress, options));
+        stream = new SocketStream(socket, detailsOf(addresses.remoteAddress, options), arrivedOn(raw));
         socket.off("error", ignore);
         return new TcpStreamChannel(stream, options, peer);
       } catch (error) {
@@ -129,7 +135,17 @@ export function addressesOf(
 /** Gives a connection of the native core to `node:net`, which TLS runs on. */
 export function toSocket(fd: number): Socket {
   loadCore().disown(fd);
-  return new (loadNet().Socket)({ fd, readable: true, writable: true, allowHalfOpen: true });
+  const socket = new (loadNet().Socket)({ fd, readable: true, writable: true, allowHalfOpen: true });
+  descriptors.set(socket, fd);
+  return socket;
+}
+
+/** Tells whether the peer's kernel has all that was written to this socket; `undefined` without the native core, which asks the kernel. */
+function arrivedOn(socket: Socket): (() => boolean) | undefined {
+  const fd = descriptors.get(socket);
+  if (fd === undefined) return undefined;
+  const core = loadCore();
+  return () => socket.destroyed || isAcknowledged(core.unsentBytes(fd));
 }
 
 function detailsOf(remote: InternetAddress, options: CheckedOptions<never, unknown>): ConnectionDetails;

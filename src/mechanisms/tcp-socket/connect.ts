@@ -54,18 +54,19 @@ async function arrive<Out, In>(
     const hosts = await bounds.during(resolveHost(host, details));
     const fd = await connectNatively(hosts, port, localAddress, details, bounds);
     applySettings(fd, options);
-    arrival =
-      tls === undefined
-        ? arrivalOfDescriptor(fd)
-        : arrivalOfSocket(
-            await shakeHands(toSocket(fd), extend(tls, { secureContext }), host, details, bounds),
-          );
+    if (tls === undefined) arrival = arrivalOfDescriptor(fd);
+    else {
+      const raw = toSocket(fd);
+      const settings = extend(tls, { secureContext });
+      arrival = arrivalOfSocket(await shakeHands(raw, settings, host, details, bounds), raw);
+    }
   } else {
     const socket = await connectByNode(options, details, bounds);
     arrival = arrivalOfSocket(
       tls === undefined
         ? socket
         : await shakeHands(socket, extend(tls, { secureContext }), host, details, bounds),
+      socket,
     );
   }
   if (arrival !== undefined) return arrival;

@@ -34,8 +34,8 @@ export class Gate<Out, In> implements ConnectionSink {
     this.#hooks = hooks;
     if (options.tls === undefined) return;
     this.#tls = new TlsReception(options.tls, options.handshakeTimeout, {
-      shaken: (socket) => {
-        this.#judge(arrivalOfSocket(socket));
+      shaken: (socket, raw) => {
+        this.#judge(arrivalOfSocket(socket, raw));
       },
       failed: (peer, error) => {
         this.#refuse(peer, error);
@@ -60,7 +60,7 @@ export class Gate<Out, In> implements ConnectionSink {
   /** A connection of `node:net`, likewise. */
   enterSocket(socket: Socket): void {
     if (this.#tls !== undefined) this.#tls.enter(socket);
-    else this.#judge(arrivalOfSocket(socket));
+    else this.#judge(arrivalOfSocket(socket, socket));
   }
 
   /** Drops whoever is not through. */

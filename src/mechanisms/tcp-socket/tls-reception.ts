@@ -10,8 +10,8 @@ import { addressesOf } from "./arrival.js";
 
 /** Whom a {@link TlsReception} tells. */
 export interface TlsHooks {
-  /** A client with which everything is agreed. The socket belongs to the callee. */
-  shaken(socket: TLSSocket): void;
+  /** A client with which everything is agreed. The socket, and the one that it runs on, belong to the callee. */
+  shaken(socket: TLSSocket, raw: Socket): void;
   /** A client with which nothing could be agreed. Its connection is closed. */
   failed(peer: { readonly remoteAddress: InternetAddress; readonly tls: undefined }, error: Error): void;
 }
@@ -30,8 +30,13 @@ export class TlsReception {
     const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout;
     this.#server = serverOf(extend(options, { handshakeTimeout: timeout }));
     this.#server.on("secureConnection", (socket) => {
-      if (this.#handshakes.delete(keyOf(socket))) hooks.shaken(socket);
-      else socket.destroy();
+      const key = keyOf(socket);
+      const raw = this.#handshakes.get(key);
+      if (raw === undefined) socket.destroy();
+      else {
+        this.#handshakes.delete(key);
+        hooks.shaken(socket, raw);
+      }
     });
     this.#server.on("tlsClientError", (error, socket) => {
       this.#fail(error, socket);

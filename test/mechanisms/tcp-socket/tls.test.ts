@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { type AddressInfo, connect as netConnect, createServer, type Socket } from "node:net";
-import { ChannelError, lines, TcpSocket, text, type TcpPeer } from "sluice";
+import { ChannelError, lines, none, TcpSocket, text, type TcpPeer } from "sluice";
 import { afterAll, describe, expect, it } from "vitest";
 import { Authority } from "../../support/certificates.js";
 import { startProgram } from "../../support/child.js";
@@ -14,6 +15,16 @@ const { ca } = authority;
 const server = { key: own.key, cert: own.cert };
 const mutual = { ...server, requestCert: true, ca };
 const GONE = ["ERR_END_OF_CHANNEL", "ERR_PEER_DIED", "ERR_ACCESS_DENIED"];
+
+/** A state of tcp(7), in the numbers of /proc/net/tcp. */
+const FIN_WAIT1 = "04";
+
+/** The state of the connection with this local port of 127.0.0.1. */
+function stateOf(port: number): string | undefined {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  return rows.map((row) => row.trim().split(/\s+/)).find((row) => row[1] === local)?.[3];
+}
 
 afterAll(() => {
   authority[Symbol.dispose]();
@@ -230,3 +241,45 @@ async function connectSoon(port: number) {
     }
   }
 }
+
+it("delivers everything to a server that is late, when the client has sent, closed and gets session tickets then", async () => {
+  const program = `
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+server = socket.create_server(("127.0.0.1", 0))
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+print(server.getsockname()[1], flush=True)
+peer, _ = server.accept()
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = context.wrap_bio(incoming, outgoing, server_side=True)
+def step(work):
+    while True:
+        try:
+            return work()
+        except ssl.SSLWantReadError:
+            pass
+        finally:
+            if outgoing.pending:
+                peer.sendall(outgoing.read())
+                sys.stdin.readline()
+        incoming.write(peer.recv(4096)) or incoming.write_eof()
+step(tls.do_handshake)
+total = 0
+try:
+    while (piece := step(lambda: tls.read(65536))): total += len(piece)
+except ssl.SSLZeroReturnError:
+    pass
+print(total, flush=True)
+`;
+  await using peer = startProgram("python3", ["-c", program, own.certFile, own.keyFile]);
+  const port = Number(await peer.nextLine());
+  const channel = await TcpSocket.connect({ port, framing: none(), tls: { ca } });
+  await channel.send(Buffer.alloc(200_000));
+  const closing = channel.close();
+  // Until the kernel has all, more than the server's has room for, and the end.
+  await until(() => stateOf(channel.localAddress.port) === FIN_WAIT1);
+  await peer.write("go on\n".repeat(3));
+  await peer.expectLine("200000");
+  await closing;
+});
