@@ -5,7 +5,12 @@ import { defineConfig } from "tsup";
 type TsupConfig = ReturnType<typeof defineConfig>;
 
 const config: TsupConfig = defineConfig({
-  entry: { index: "src/index.ts", rpc: "src/rpc/index.ts", pubsub: "src/pubsub/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    rpc: "src/rpc/index.ts",
+    pubsub: "src/pubsub/index.ts",
+    daemon: "src/daemon/index.ts",
+  },
   tsconfig: "tsconfig.src.json",
   format: "esm",
   target: "node20.19",

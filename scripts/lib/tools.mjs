@@ -11,7 +11,9 @@ const tools = [
   { command: "python3", pkg: "python3" },
   { command: "socat", pkg: "socat" },
   { command: "strace", pkg: "strace" },
+  { command: "bwrap", pkg: "bubblewrap" },
   { command: "ipcmk", pkg: "util-linux" },
+  { command: "systemd-socket-activate", pkg: "systemd" },
 ];
 
 /** @param {string} file @param {number} mode */
