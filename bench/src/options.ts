@@ -23,7 +23,7 @@ export const usage: string = `npm run bench -- [options]
   --quick              under a minute: fewer rounds, the core contestants and workloads; docs stay as they are
   --only PATTERN       only contestants whose name matches (a regular expression, case-insensitive)
   --workload PATTERN   only workloads whose whole id matches: one-way-64, one-way-.*, round-trip-64-one-core, fan-out-64, idle, start ...
-  --rounds N           rounds of the interleaved run (5, quick 2); the medians over them are reported
+  --rounds N           rounds of the interleaved run (5, quick 2); the medians over them are reported. A whole run repeats only what a goal compares
   --warm MS            warm-up of each run, not counted (400, quick 200; C 20)
   --measure MS         counted part of each run (120, quick 60)
   --limit SECONDS      begin no round that would end later (540, quick 52); the report says how many there were

@@ -4,6 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSuite } from "../../bench/prepare.mjs";
+import { readOptions } from "../../bench/src/options.js";
+import { comparedSeries } from "../../bench/src/runner/goals.js";
+import { makePlan } from "../../bench/src/runner/plan.js";
+import type { Series } from "../../bench/src/runner/results.js";
 import { Sink } from "../../bench/src/sides/sink.js";
 import { Source } from "../../bench/src/sides/source.js";
 
@@ -65,6 +69,22 @@ describe("the benchmark", () => {
   });
 });
 
+describe("the choice of what is measured again", () => {
+  const quiet = makePlan({ ...readOptions([]), only: /SharedBuffer, sendMany|node:net/ });
+  const seriesOf = (name: string, workload: string): Series => {
+    const found = quiet.series.find(({ entry, workload: { id } }) => entry.name === name && id === workload);
+    if (found === undefined) throw new Error(`the plan has no ${name} at ${workload}`);
+    return found;
+  };
+
+  it("is what a goal compares, and no more", () => {
+    const compared = comparedSeries(quiet.series);
+    expect(compared).toContain(seriesOf("sluice SharedBuffer, sendMany/receiveMany", "one-way-1k"));
+    expect(compared).toContain(seriesOf("node:net, naive framing", "one-way-64"));
+    expect(compared).not.toContain(seriesOf("node:net, naive framing", "one-way-1m"));
+  });
+});
+
 describe("the check of what arrives", () => {
   /** The messages of a run that is over at once: only the last one. */
   const lastOf = (size: number): Buffer => {
@@ -96,6 +116,14 @@ describe("the check of what arrives", () => {
     const ended = new Sink(64);
     ended.take(lastOf(64));
     expect(() => ended.take(numbered(64, 0))).toThrow("came instead of none");
+  });
+
+  it("counts what is missing where that is allowed, and still refuses what comes twice", () => {
+    const sink = new Sink(64);
+    sink.allowMissing();
+    for (const number of [0, 3, 4, 9]) sink.take(numbered(64, number));
+    expect(sink.missed).toBe(6);
+    expect(() => sink.take(numbered(64, 9))).toThrow("message 9 came instead of 10");
   });
 
   it("ends a source with one last message", () => {

@@ -32,7 +32,7 @@ function figures({ date, machine, settings, goals, tables, missing }: Outcome): 
   const { cpu, cores, memoryGigabytes, kernel, node } = machine;
   const parts = [
     `Measured on ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGigabytes} GB, Linux ${kernel}, ` +
-      `Node ${node}; ${settings.rounds} rounds, ${settings.warm} ms of warm-up and ${settings.measure} ms counted a run.`,
+      `Node ${node}; ${settings.rounds} rounds of what the goals compare and one of the rest, ${settings.warm} ms of warm-up and ${settings.measure} ms counted a run.`,
     "## Goals",
     goalsAsMarkdown(goals),
   ];

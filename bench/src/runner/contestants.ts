@@ -73,6 +73,7 @@ function queue(kind: "POSIX" | "System V"): Entry[] {
 /** Around one ring. Subscribers verify that all has come, so the publisher waits for the slowest of them. */
 const broadcasts = Object.entries({
   "SharedBuffer broadcast, sendMany/receiveMany": "many",
+  "SharedBuffer broadcast, waiting for nobody": "unpaced",
   "SharedBuffer broadcast, send/for await": "each",
   "pubsub over SharedBuffer broadcast": "pubsub",
 }).map(([name, style]) => sluice(name, "broadcast", style, { fanOut: true, fanOutToAnyNumber: true }));

@@ -18,6 +18,8 @@ export interface Plan {
   readonly workloads: readonly Workload[];
   readonly series: readonly Series[];
   readonly missing: readonly Missing[];
+  /** Whether every series is measured in every round, or, after the first round, only what goals compare. */
+  readonly repeatsAll: boolean;
 }
 
 const benchFolder = fileURLToPath(new URL("../..", import.meta.url));
@@ -62,5 +64,10 @@ export function makePlan({ quick, only, workload }: Options): Plan {
       .filter((entry) => takesPart(entry, one))
       .map((entry): Series => ({ entry, workload: one, samples: [], failures: [] })),
   );
-  return { workloads: chosenWorkloads, series, missing };
+  return {
+    workloads: chosenWorkloads,
+    series,
+    missing,
+    repeatsAll: quick || only !== undefined || workload !== undefined,
+  };
 }

@@ -1,19 +1,21 @@
 import type { Span } from "../sides/source.js";
 import { inWords } from "../report/figures.js";
+import { comparedSeries } from "./goals.js";
 import type { Plan } from "./plan.js";
 import { runOnce } from "./processes.js";
 import { sampleOf, type Series } from "./results.js";
 
 /** Shows how far a run has come: one line that is rewritten on a terminal, else a line each ten seconds. */
 export class Progress {
-  readonly #total: number;
+  #total = 0;
   readonly #started = performance.now();
   readonly #isTerminal = process.stderr.isTTY;
   #done = 0;
   #lastShown = 0;
 
-  constructor(total: number) {
-    this.#total = total;
+  /** So much more is to do. */
+  expect(count: number): void {
+    this.#total += count;
   }
 
   step(round: number, series: Series, outcome: string): void {
@@ -37,7 +39,8 @@ export class Progress {
 }
 
 /**
- * One round after the other, in each of them every contestant once at every workload. A round that would end after the limit is not begun.
+ * One round after the other: in the first every contestant once at every workload, in the others those that the plan repeats. A round that would end
+ * after the limit is not begun.
  *
  * @returns how many rounds there were
  */
@@ -47,28 +50,40 @@ export async function runRounds(
   span: Span,
   limitSeconds: number,
 ): Promise<number> {
-  // Memory of idle connections does not vary as times do, and takes seconds to measure: once is enough.
-  const roundsOf = ({ workload }: Series): number => (workload.task === "idle" ? 1 : rounds);
-  const progress = new Progress(plan.series.reduce((sum, series) => sum + roundsOf(series), 0));
+  const progress = new Progress();
   const started = performance.now();
-  let longest = 0;
+  const took = new Map<Series, number>();
+  let chosen = plan.series;
   let round = 0;
-  for (; round < rounds; round++) {
-    const begun = performance.now();
-    if ((begun - started + longest) / 1000 > limitSeconds) break;
-    for (const series of plan.series) {
-      if (round < roundsOf(series)) progress.step(round + 1, series, await runSeries(series, span));
+  while (round < rounds && chosen.length > 0) {
+    const expected = chosen.reduce((sum, series) => sum + (took.get(series) ?? 0), 0);
+    if ((performance.now() - started + expected) / 1000 > limitSeconds) break;
+    round++;
+    progress.expect(chosen.length);
+    for (const series of chosen) {
+      const begun = performance.now();
+      progress.step(round, series, await runSeries(series, span));
+      took.set(series, Math.max(took.get(series) ?? 0, performance.now() - begun));
     }
-    // The first round has the idle connections in it, and so is the longest.
-    longest = Math.max(longest, performance.now() - begun);
+    if (round === 1) chosen = repeated(plan);
   }
   progress.end();
-  if (round < rounds) {
+  if (round < rounds && chosen.length > 0) {
     process.stderr.write(
       `Stopped after ${round} of ${rounds} rounds: this machine is too slow for more in time.\n`,
     );
   }
   return round;
+}
+
+/** What is measured again: ratios need more than one look, a table does not. */
+function repeated({ series, repeatsAll }: Plan): readonly Series[] {
+  const compared = repeatsAll ? undefined : comparedSeries(series);
+  return series.filter(
+    (one) =>
+      // Memory of idle connections does not vary as times do, and takes seconds to measure: once is enough.
+      one.workload.task !== "idle" && compared?.has(one) !== false,
+  );
 }
 
 async function runSeries(series: Series, span: Span): Promise<string> {

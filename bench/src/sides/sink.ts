@@ -19,6 +19,9 @@ export class Sink {
   #countedFromSequence = 0;
   #cpuFrom = NaN;
   #over = false;
+  #mayMiss = false;
+  #missed = 0;
+  #missedFrom = 0;
   #lentFrom: Uint8Array | undefined;
   #lent: Uint32Array = new Uint32Array(0);
   #report: ReceiverReport | undefined;
@@ -30,6 +33,16 @@ export class Sink {
   /** Whether the last message has come. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Messages that have not come, before one that has; see {@link Sink.allowMissing}. */
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** From now on messages may be left out, where the sender waits for nobody. */
+  allowMissing(): void {
+    this.#mayMiss = true;
   }
 
   /** Takes one message; throws if it is not the one that must come next, whole. */
@@ -90,21 +103,28 @@ export class Sink {
       this.#finish();
       return;
     }
-    if (sequence !== this.#expected || this.#over) throw this.#misplaced(sequence);
+    if (sequence !== this.#expected || this.#over) this.#skipTo(sequence);
     this.#expected++;
     if (counted && !this.#counting) this.#startCounting();
+  }
+
+  #skipTo(sequence: number): void {
+    if (!this.#mayMiss || sequence < this.#expected || this.#over) throw this.#misplaced(sequence);
+    this.#missed += sequence - this.#expected;
+    this.#expected = sequence;
   }
 
   #startCounting(): void {
     this.#counting = true;
     this.#countedFrom = performance.now();
     this.#countedFromSequence = this.#expected;
+    this.#missedFrom = this.#missed;
     this.#cpuFrom = cpuSeconds();
   }
 
   #finish(): void {
     this.#over = true;
-    const messages = this.#expected - this.#countedFromSequence;
+    const messages = this.#expected - this.#countedFromSequence - (this.#missed - this.#missedFrom);
     if (!this.#counting || messages === 0) return;
     this.#report = {
       role: "receiver",
