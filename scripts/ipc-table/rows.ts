@@ -42,6 +42,8 @@ export interface Row {
   readonly title: string;
   /** Its name among the contestants of bench/, without "sluice". Absent: nobody measures it. */
   readonly measured?: string;
+  /** Where it was measured, if not one way to one receiver. */
+  readonly workload?: string;
   /** Opens what the row is about. */
   open(place: Place): Promise<Opening> | Opening;
   readonly systemSize?: SystemSize;
@@ -160,6 +162,13 @@ export const rows: readonly Row[] = [
       return { channel };
     },
     waits: "the sender, while the ring is full (1 MiB)",
+  },
+  {
+    title: "[`SharedBuffer`](shared-memory.md) broadcast",
+    measured: "SharedBuffer broadcast",
+    workload: "fan-out-64-to-1",
+    open: async ({ name }) => ({ channel: await SharedBuffer.broadcast(`\0${name}`) }),
+    waits: "nobody: who is too slow misses messages, and is told how many",
   },
   {
     title: "[`TcpSocket`](internet-sockets.md#tcp)",

@@ -79,8 +79,10 @@ function cells(
 ): readonly string[] {
   return [
     row.title,
-    rate(measured, row.measured),
-    roundTrip(measured, row.measured),
+    rate(measured, row),
+    traits.direction === "both" || row.workload === undefined
+      ? roundTrip(measured, row.measured)
+      : "one way only",
     row.data ?? sizeOf(row, traits),
     ways(traits, other),
     { process: "no: one process", host: "no: one machine", network: "yes" }[traits.scope],
@@ -119,9 +121,9 @@ function sizeInWords(bytes: number): string {
 }
 
 /** With `sendMany` and `receiveMany`, and with `await send` and `for await`, which is how most programs are written. */
-function rate(measured: Measured, name: string | undefined): string {
-  const many = medianOf(measured, "one-way-64", name, "sendMany/receiveMany");
-  const each = medianOf(measured, "one-way-64", name, "send/for await");
+function rate(measured: Measured, { measured: name, workload = "one-way-64" }: Row): string {
+  const many = medianOf(measured, workload, name, "sendMany/receiveMany");
+  const each = medianOf(measured, workload, name, "send/for await");
   const words = [many, each].filter((value) => value !== undefined).map(perSecond);
   return words.length === 0 ? "not measured" : words.join(" / ");
 }

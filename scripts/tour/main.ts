@@ -5,7 +5,7 @@ import { constants, tmpdir } from "node:os";
 import path from "node:path";
 import { routes } from "./carriers.js";
 import { examine, type File } from "./file.js";
-import { carry, exchangeDatagrams, exchangeSignals, shareMemory } from "./rows.js";
+import { carry, exchangeDatagrams, exchangeSignals, shareMemory, tellMany } from "./rows.js";
 import { type Row, Screen } from "./screen.js";
 import { killAll } from "./second-process.js";
 
@@ -44,6 +44,7 @@ function fileNamed(parameters: readonly string[]): string {
 async function tour(file: File, folder: string): Promise<boolean> {
   const rows = [
     ...routes.map((route) => ({ name: route.name, measure: () => carry(route, folder, file, screen) })),
+    { name: "SharedBuffer broadcast", measure: () => tellMany(folder, file, screen) },
     { name: "SharedBuffer memory", measure: () => shareMemory(file, screen) },
     { name: "UdpSocket", measure: () => exchangeDatagrams(screen) },
     { name: "Signal", measure: () => exchangeSignals(screen) },

@@ -17,12 +17,13 @@ export interface Report {
   readonly bytes: number;
 }
 
-const [, , what = "", where = ""] = process.argv;
+const [, , what = "", where = "", count = ""] = process.argv;
 // The first process may be ended by force: then nobody is left to serve.
 const orders = createInterface({ input: process.stdin }).once("close", () => process.exit(1));
 if (what === "signal") await answerSignals(Number(where));
 else if (what === "udp") await answerDatagrams(Number(where));
 else if (what === "memory") await hashMemory(where);
+else if (what === "broadcast") await follow(where, Number(count));
 else await serve(what, where);
 // Nothing may keep a process alive whose channel is closed, except that pipe.
 process.stdin.unref();
@@ -38,7 +39,7 @@ async function serve(name: string, folder: string): Promise<void> {
   await answer(channel, report, announcement.pings, route.answer?.(folder));
 }
 
-async function receiveFile(channel: Carrier, expected: number): Promise<Report> {
+async function receiveFile(channel: Pick<Carrier, "receiveMany">, expected: number): Promise<Report> {
   const hash = createHash("sha256");
   let messages = 0;
   let bytes = 0;
@@ -83,6 +84,12 @@ async function answerSignals(rounds: number): Promise<void> {
     const { signal, value = 0 } = await signals.receive({ timeout });
     await signals.send({ signal, value: value + 1 });
   }
+}
+
+async function follow(path: string, messages: number): Promise<void> {
+  await using channel = await SharedBuffer.follow(path, { timeout });
+  console.log("ready");
+  console.log(JSON.stringify(await receiveFile(channel, messages)));
 }
 
 /** The first process puts a part of the file into the memory and says how long it is. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { SharedBuffer, Signal, UdpSocket, type WaitOptions } from "sluice";
 import type { Carrier, Route } from "./carriers.js";
 import { BLOCK, blocksOf, type File, piecesOf } from "./file.js";
@@ -8,6 +9,10 @@ import { startPeer } from "./second-process.js";
 const PINGS = 1000;
 const PING_SIZE = 64;
 const SIGNAL_ROUNDS = 500;
+const CHUNK = 64 * 1024;
+/** The ring of the broadcast, in bytes. */
+const RING = 8 * 1024 * 1024;
+const LOOK_MILLISECONDS = 1;
 
 /** Carries the file over a channel, then measures round trips on it. */
 export async function carry(route: Route, folder: string, file: File, screen: Screen): Promise<Row> {
@@ -67,6 +72,36 @@ async function measureRoundTrip(channel: Carrier, wait: WaitOptions): Promise<nu
     if (!answer.equals(question)) throw new Error(`ping ${String(ping)} came back changed`);
   }
   return median(times);
+}
+
+/** Writes the file once, for two processes. A broadcast waits for nobody, but the file must come whole: so it is held back while somebody is far behind. */
+export async function tellMany(folder: string, file: File, screen: Screen): Promise<Row> {
+  const mechanism = "SharedBuffer broadcast";
+  const path = `${folder}/broadcast`;
+  await using sender = await SharedBuffer.broadcast(path, { capacity: RING });
+  const messages = messagesOf(file.size, CHUNK);
+  const start = () => startPeer(["broadcast", path, String(messages)]);
+  await using first = start();
+  await using second = start();
+  const peers = [first, second];
+  for (const peer of peers) await peer.line("ready");
+  const begun = performance.now();
+  let sent = 0;
+  for (const block of blocksOf(file.path)) {
+    while (sender.lag + block.length > RING / 2) await delay(LOOK_MILLISECONDS);
+    await sender.sendMany(piecesOf(block, CHUNK), first.wait);
+    sent += block.length;
+    screen.progress(mechanism, sent / file.size);
+  }
+  const reports = await Promise.all(peers.map(async (peer) => JSON.parse(await peer.nextLine()) as Report));
+  const seconds = (performance.now() - begun) / 1000;
+  for (const peer of peers) await peer.ended();
+  return {
+    mechanism: `${mechanism} to ${String(peers.length)}`,
+    messages: reports.reduce((sum, report) => sum + report.messages, 0),
+    megabytesASecond: reports.reduce((sum, report) => sum + report.bytes, 0) / 1e6 / seconds,
+    verified: reports.every(({ sha256, bytes }) => sha256 === file.sha256 && bytes === file.size),
+  };
 }
 
 /** Lets the second process read the file in memory that both have mapped, a window at a time. */
