@@ -134,17 +134,14 @@ export class ListeningSocket {
     const details: ErrorDetails = { operation: "listen", mechanism, address: address.path };
     const action = `listen on unix socket ${address.text}`;
     if (options.handles !== undefined) {
-      const { fd, binding } = takeOver(core, address, type, options.handles, details);
-      try {
-        if (type === "seqpacket") core.setOption(fd, SO_PASSCRED, 1);
-        prepare?.(fd);
-        if (options.backlog !== undefined) core.listenSocket(fd, options.backlog);
-        return new ListeningSocket(core, fd, binding, address, details, options, hooks);
-      } catch (error) {
-        binding.leave();
-        core.close(fd);
-        throw error;
-      }
+      const taken = takeOver(core, address, type, options.handles, details);
+      const { fd, binding } = taken;
+      if (type === "seqpacket") core.setOption(fd, SO_PASSCRED, 1);
+      prepare?.(fd);
+      if (options.backlog !== undefined) core.listenSocket(fd, options.backlog);
+      const listening = new ListeningSocket(core, fd, binding, address, details, options, hooks);
+      taken.keep();
+      return listening;
     }
     const fd = core.socket(type === "stream" ? SOCK_STREAM : SOCK_SEQPACKET);
     if (fd < 0) throw fromErrno(fd, { ...details, syscall: "socket", action });

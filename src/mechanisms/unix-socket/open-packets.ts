@@ -1,4 +1,4 @@
-import type { Credentials } from "../../core/channel.js";
+import type { Credentials, FileHandle } from "../../core/channel.js";
 import type { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
 import { observer } from "../../core/observer.js";
@@ -13,6 +13,7 @@ import { checkListeningOptions, type ListeningOptions, ListeningSocket } from ".
 import { readPeerCredentials } from "../peer-credentials.js";
 import { parseSocketAddress, type SocketAddress } from "../socket-address.js";
 import { DEFAULT_SOCKET_MODE, SocketBinding } from "../socket-binding.js";
+import { takeOver } from "../take-over.js";
 import type { CheckedOptions } from "./options.js";
 import type { Admission, PacketEngine, PacketPortOptions, PacketType } from "./packets/engine.js";
 import { loadEngine } from "./packets/load-engine.js";
@@ -91,10 +92,11 @@ export function connectDatagram<Out, In>(
   }
 }
 
-/** A datagram socket at this address. */
+/** A datagram socket at this address: a new one, or that of the handles, which is bound there already. */
 export function bindDatagram<Out, In>(
   address: SocketAddress,
   options: CheckedOptions<Out, In> & UnixSocketBindOptions<Out, In>,
+  handles?: readonly FileHandle[],
 ): UnixDatagramChannel<Out, In> {
   checkListeningOptions(address, options);
   if ((options as ListeningOptions).handles !== undefined)
@@ -105,17 +107,23 @@ export function bindDatagram<Out, In>(
     hasPeer: false,
   });
   const core = loadCore();
-  const fd = openDatagram("bind", address);
-  let binding: SocketBinding | undefined;
+  const details = { operation: "bind", mechanism: "unix-dgram", address: address.path } as const;
+  const taken = handles && takeOver(core, address, "dgram", handles, details);
+  const fd = taken?.fd ?? openDatagram("bind", address);
+  let binding = taken?.binding;
   try {
     engine.prepare(fd, portOptions);
-    binding = SocketBinding.make(core, fd, address, bindingOptions(options.mode ?? DEFAULT_SOCKET_MODE));
+    binding ??= SocketBinding.make(core, fd, address, bindingOptions(options.mode ?? DEFAULT_SOCKET_MODE));
     const facts = { address: address.path, peer: undefined };
     const count = (): number => refusals.count;
-    return new UnixDatagramChannel(engine.createPort(fd, portOptions), options, facts, binding, count);
+    const port = engine.createPort(fd, portOptions);
+    taken?.keep();
+    return new UnixDatagramChannel(port, options, facts, binding, count);
   } catch (error) {
-    binding?.release();
-    core.close(fd);
+    if (taken === undefined) {
+      binding?.release();
+      core.close(fd);
+    }
     throw error;
   }
 }

@@ -58,6 +58,24 @@ export interface UnixSocketBindOptions<Out, In>
   readonly type?: "dgram" | undefined;
 }
 
+/** Options of {@link UnixSocket.listen} on a socket that somebody else has bound and made to listen, such as a service manager. */
+export interface UnixSocketInheritedListenOptions<Out, In> extends Omit<
+  UnixSocketListenOptions<Out, In>,
+  "mode" | "handles"
+> {
+  /** The open descriptor. It belongs to the listener when the promise fulfils, and stays the caller's when it rejects. The address and, unless `type` says what is expected, the type are the socket's own. */
+  readonly fd: number;
+}
+
+/** Options of {@link UnixSocket.bind} on a datagram socket that somebody else has bound, such as a service manager. */
+export interface UnixSocketInheritedBindOptions<Out, In> extends Omit<
+  UnixSocketBindOptions<Out, In>,
+  "mode"
+> {
+  /** The open descriptor. It belongs to the socket when the promise fulfils, and stays the caller's when it rejects. The address is the socket's own. */
+  readonly fd: number;
+}
+
 /** Options of {@link UnixSocket.pair}. `framing` is for streams. */
 export interface UnixSocketPairOptions<Out, In> extends UnixSocketOptions<Out, In> {
   /** The kind of socket. `"stream"` by default. */

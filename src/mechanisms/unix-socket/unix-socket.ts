@@ -9,12 +9,15 @@ import {
   pairPackets,
 } from "./open-packets.js";
 import { connectStream, listenStream, pairStream } from "./open-stream.js";
+import { inspectInherited, isInherited } from "./inherited.js";
 import { type CheckedOptions, checkChannelOptions } from "./options.js";
 import type {
   UnixDatagramSocket,
   UnixSocketBindOptions,
   UnixSocketChannel,
   UnixSocketConnectOptions,
+  UnixSocketInheritedBindOptions,
+  UnixSocketInheritedListenOptions,
   UnixSocketListener,
   UnixSocketListenOptions,
   UnixSocketPairOptions,
@@ -69,15 +72,44 @@ export class UnixSocket {
     path: string,
     options: UnixSocketListenOptions<Out, In>,
   ): Promise<UnixSocketListener<Out, In>>;
+  /** Listens, for connections that carry Buffers, on a socket that somebody else has made. */
+  static listen(
+    inherited: UnixSocketInheritedListenOptions<Uint8Array, Buffer>,
+  ): Promise<UnixSocketListener<Uint8Array, Buffer>>;
+  /**
+   * Listens on a socket that somebody else has bound and made to listen: a service manager, or the process before this one. Its file is neither locked nor removed, and its mode
+   * stays. The descriptor becomes close-on-exec and non-blocking.
+   *
+   * On such a socket the client's {@link UnixSocketChannel.peer} is who called listen(2), for example systemd as root; the server sees the client as ever.
+   *
+   * @param inherited - the descriptor `fd`, with the options of any listener
+   * @returns a promise of the listener, at the address that the socket has
+   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_UNSUPPORTED` when the socket is of another family or type or does not listen, or without
+   *   the native core; `ERR_SYSTEM` with errno 9 (EBADF) or 88 (ENOTSOCK). The descriptor then stays open
+   * @example
+   * ```ts
+   * import { text, UnixSocket } from "sluice";
+   *
+   * // The first descriptor that systemd passes; sluice/daemon finds them by name.
+   * const listener = await UnixSocket.listen({ fd: 3, codec: text(), allow: "anyone" });
+   * for await (const client of listener) await client.send("hello");
+   * ```
+   */
+  static listen<Out, In = Out>(
+    inherited: UnixSocketInheritedListenOptions<Out, In>,
+  ): Promise<UnixSocketListener<Out, In>>;
   static async listen(
-    path: string,
-    options: UnixSocketListenOptions<unknown, unknown> = {},
+    where: string | UnixSocketInheritedListenOptions<unknown, unknown>,
+    given: UnixSocketListenOptions<unknown, unknown> = {},
   ): Promise<UnixSocketListener<unknown>> {
-    const address = parseSocketAddress(path);
+    const inherited = isInherited(where) ? inspectInherited(where, "listen") : undefined;
+    const options: UnixSocketListenOptions<unknown, unknown> = isInherited(where) ? where : given;
+    const address = inherited?.address ?? parseSocketAddress(where);
     const complete: CheckedOptions<unknown, unknown> & UnixSocketListenOptions<unknown, unknown> = extend(
       checkChannelOptions(options, "listen", ["stream", "seqpacket"]),
       {
-        type: options.type ?? "stream",
+        type: options.type ?? (inherited?.type === "seqpacket" ? "seqpacket" : "stream"),
+        handles: inherited?.handles ?? options.handles,
       },
     );
     if (complete.type === "seqpacket") {
@@ -176,14 +208,31 @@ export class UnixSocket {
     path: string,
     options: UnixSocketBindOptions<Out, In>,
   ): Promise<UnixDatagramSocket<Out, In>>;
+  /** Takes a datagram socket that somebody else has bound, for Buffers. */
+  static bind(
+    inherited: UnixSocketInheritedBindOptions<Uint8Array, Buffer>,
+  ): Promise<UnixDatagramSocket<Uint8Array, Buffer>>;
+  /**
+   * Takes a datagram socket that somebody else has bound, as {@link UnixSocket.listen} takes one that listens. Messages that came before have no credentials, unless the socket had
+   * SO_PASSCRED (`PassCredentials=yes` of systemd.socket(5)), so that only `allow: "anyone"` lets them in.
+   *
+   * @param inherited - the descriptor `fd`, with the options of any bound socket
+   * @returns a promise of the socket, at the address that it has
+   * @throws (by the promise) as {@link UnixSocket.listen} does for a descriptor
+   */
+  static bind<Out, In = Out>(
+    inherited: UnixSocketInheritedBindOptions<Out, In>,
+  ): Promise<UnixDatagramSocket<Out, In>>;
   // eslint-disable-next-line @typescript-eslint/require-await -- a wrong argument rejects, as with listen and connect
   static async bind(
-    path: string,
-    options: UnixSocketBindOptions<unknown, unknown> = {},
+    where: string | UnixSocketInheritedBindOptions<unknown, unknown>,
+    given: UnixSocketBindOptions<unknown, unknown> = {},
   ): Promise<UnixDatagramSocket<unknown>> {
-    const address = parseSocketAddress(path);
+    const inherited = isInherited(where) ? inspectInherited(where, "bind") : undefined;
+    const options = isInherited(where) ? where : given;
+    const address = inherited?.address ?? parseSocketAddress(where);
     const complete = checkChannelOptions(options, "bind", ["dgram"]);
-    return bindDatagram(address, extend(complete, { type: "dgram" as const }));
+    return bindDatagram(address, extend(complete, { type: "dgram" as const }), inherited?.handles);
   }
 
   /** Makes two connected ends that carry Buffers. */
