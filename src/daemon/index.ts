@@ -4,3 +4,12 @@
  * @packageDocumentation
  */
 export type { DaemonLogger } from "./logger.js";
+
+export {
+  type InheritedSocket,
+  type InheritedSocketKind,
+  inheritedSockets,
+} from "./systemd/inherited-sockets.js";
+export type { NotificationFields } from "./systemd/notification.js";
+export { ServiceManager, type ServiceManagerOptions } from "./systemd/service-manager.js";
+export type { WatchdogOptions } from "./systemd/watchdog.js";
