@@ -13,3 +13,11 @@ export {
 export type { NotificationFields } from "./systemd/notification.js";
 export { ServiceManager, type ServiceManagerOptions } from "./systemd/service-manager.js";
 export type { WatchdogOptions } from "./systemd/watchdog.js";
+
+export {
+  type HandedSocket,
+  offerSockets,
+  type OfferSocketsOptions,
+  type SocketOffer,
+} from "./hand-over/offer-sockets.js";
+export { type TakenSockets, takeSockets, type TakeSocketsOptions } from "./hand-over/take-sockets.js";

@@ -76,7 +76,7 @@ export class ListeningSocket {
   readonly #core: NativeCore;
   readonly #fd: number;
   readonly #loop: AcceptLoop;
-  readonly #binding: SocketBinding;
+  #binding: SocketBinding;
   readonly #address: SocketAddress;
   readonly #details: ErrorDetails;
   readonly #authorisation: Authorisation;
@@ -167,6 +167,19 @@ export class ListeningSocket {
     if (this.#closed) return [];
     const { lockFd } = this.#binding;
     return lockFd === undefined ? [this.#fd] : [this.#fd, lockFd];
+  }
+
+  /**
+   * Makes the path this listener's, which listens there already: it removes the file at close from now on.
+   *
+   * @param lock - of the path, from the listener that it was passed on by; taken unless this returns `false`: it is not that lock
+   */
+  own(lock: FileHandle): boolean {
+    const binding = SocketBinding.takeOver(this.#core, this.#address, lock.fd);
+    if (binding === undefined || this.#closed) return false;
+    this.#core.adopt(lock.take());
+    this.#binding = binding;
+    return true;
   }
 
   /** Stops accepting and leaves address, lock and backlog to the process that has the handles. Fulfils when the user's function has decided about those who had come. */

@@ -1,3 +1,4 @@
+import type { FileHandle } from "../../core/channel.js";
 import { unsupported } from "../../core/errors.js";
 import { AcceptorListener, type ConnectionSource, type SourceHooks } from "../acceptor-listener.js";
 import type { UnixSocketChannel, UnixSocketListener } from "./types.js";
@@ -8,6 +9,7 @@ export interface Acceptor extends ConnectionSource {
   /** Absent: it cannot be handed over. */
   readonly handles?: readonly number[];
   handOver?(): Promise<void>;
+  own?(lock: FileHandle): boolean;
 }
 
 /** Whom an {@link Acceptor} reports to. */
@@ -26,6 +28,11 @@ export class SocketListener<Out, In>
 
   get handles(): readonly number[] {
     return this.source.handles ?? cannotHandOver(this.address);
+  }
+
+  /** See ListeningSocket.own. */
+  own(lock: FileHandle): boolean {
+    return this.source.own?.(lock) ?? false;
   }
 
   handOver(): Promise<void> {

@@ -97,6 +97,7 @@ describe("inheritedSockets", () => {
         ],
       ],
     ]);
+    await daemon.expectLine("serving");
     await client.send("x");
     expect(await client.receive()).toBe(`x at ${path}`);
     daemon.end();

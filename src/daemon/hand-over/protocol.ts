@@ -1,0 +1,50 @@
+import { json } from "../../codec/index.js";
+import type { Codec } from "../../core/codec.js";
+import type { Allow } from "../../mechanisms/authorise.js";
+
+/*
+ * The hand-over, over a seqpacket connection of the successor to the process that serves:
+ *
+ *   successor   { take: VERSION }
+ *   owner       { offer: [{ name, locked }, …] }     with the descriptors: of each socket, then of its lock where it is locked
+ *   successor   { ready: true }                      when it accepts; until then the owner does, too
+ *   owner       { yours: true }                      when it accepts no more, and the name of this connection is free
+ *
+ * At any time the owner may say { refused: "why" } and goes on serving. Each end of the connection before `ready` leaves the owner serving; each end after it leaves the
+ * place to the successor.
+ */
+
+/** Counts up when an old process could not understand a new one any more. */
+export const VERSION = 1;
+/** SCM_MAX_FD, unix(7): descriptors in one message. */
+export const MOST_DESCRIPTORS = 253;
+/** Milliseconds for a step that takes no work of the other side. */
+export const STEP_TIMEOUT = 5000;
+
+/** One thing that is handed over. */
+export interface OfferedSocket {
+  readonly name: string;
+  /** Whether a second descriptor follows, that of the path's lock. */
+  readonly locked: boolean;
+}
+
+/** What either side says. */
+export interface HandOverMessage {
+  readonly take?: number;
+  readonly offer?: readonly OfferedSocket[];
+  readonly ready?: true;
+  readonly yours?: true;
+  readonly refused?: string;
+}
+
+/** How both sides open their end. */
+export interface HandOverSocketOptions {
+  readonly type: "seqpacket";
+  readonly codec: Codec<HandOverMessage>;
+  readonly maxHandles: number;
+  readonly allow: Allow | undefined;
+}
+
+export function handOverOptions(allow: Allow | undefined): HandOverSocketOptions {
+  return { type: "seqpacket", codec: json<HandOverMessage>(), maxHandles: MOST_DESCRIPTORS, allow };
+}
