@@ -145,7 +145,7 @@ class Offer implements SocketOffer {
       const { ready } = await successor.receive({ timeout: this.#readyTimeout, signal });
       signal.throwIfAborted();
       if (ready === true) return true;
-      throw new Error("it was told something else than ready");
+      throw new Error("it has said something else than ready");
     } catch (error) {
       this.#logger?.warn({ err: error, peer }, "a successor has not become ready; this process goes on");
       await this.#refuse(successor, error as Error);
@@ -169,7 +169,7 @@ class Offer implements SocketOffer {
     const { peer } = successor;
     // One that was closed meanwhile is gone for the successor, too, which finds that out.
     await Promise.allSettled(
-      this.#sockets.map(([, socket]) => (typeof socket === "number" ? undefined : socket.handOver())),
+      this.#sockets.map(([, socket]) => (typeof socket === "number" ? Promise.resolve() : socket.handOver())),
     );
     // The name is free when it hears that all is its own.
     await this.#listener.close();

@@ -7,7 +7,7 @@ import type { Allow } from "../../mechanisms/authorise.js";
  *
  *   successor   { take: VERSION }
  *   owner       { offer: [{ name, locked }, …] }     with the descriptors: of each socket, then of its lock where it is locked
- *   successor   { ready: true }                      when it accepts; until then the owner does, too
+ *   successor   { ready: true }                      when it can serve; until it is told more it accepts nobody
  *   owner       { yours: true }                      when it accepts no more, and the name of this connection is free
  *
  * At any time the owner may say { refused: "why" } and goes on serving. Each end of the connection before `ready` leaves the owner serving; each end after it leaves the

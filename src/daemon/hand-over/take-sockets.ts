@@ -27,7 +27,7 @@ export interface TakenSockets extends Disposable {
   /** Who has offered it. */
   readonly predecessor: Credentials;
   /**
-   * Listens on one of the sockets. Until `ready` its file stays the predecessor's: closing the listener then does no harm.
+   * Listens on one of the sockets. Until `ready` it accepts nobody, so that no call can be lost here, and its file stays the predecessor's: closing the listener then does no harm.
    *
    * @param name - as the predecessor has called it
    * @param options - as of {@link UnixSocket.listen}
@@ -40,8 +40,8 @@ export interface TakenSockets extends Disposable {
   /** A descriptor that is not to be listened on, which belongs to the caller; `undefined` when there is none, or it was taken before. */
   take(name: string): FileHandle | undefined;
   /**
-   * Tells the predecessor that this process serves. Fulfils when the predecessor accepts no more, or has died: from then on the paths are this process's, and a socket that was not listened on
-   * is closed and its file removed.
+   * Tells the predecessor that this process can serve. Fulfils when the predecessor accepts no more, or has died: from then on the listeners accept, and the paths are this process's. A socket that
+   * was not listened on is closed and its file removed.
    *
    * @throws (by the promise) ChannelError `ERR_ADDRESS_IN_USE` when the predecessor goes on serving, because this process was too late or it is ending; all that was listened on must
    *   then be closed
@@ -96,7 +96,8 @@ class Taken implements TakenSockets {
   readonly #path: string;
   readonly #channel: UnixSocketChannel<HandOverMessage>;
   readonly #sockets = new Map<string, Socket>();
-  readonly #listeners: (readonly [listener: UnixSocketListener<never, unknown>, lock: FileHandle])[] = [];
+  readonly #listeners: (readonly [listener: SocketListener<never, unknown>, lock: FileHandle | undefined])[] =
+    [];
 
   constructor(
     path: string,
@@ -146,7 +147,7 @@ class Taken implements TakenSockets {
         if (!socket.taken && socket.lock !== undefined) await (await this.#listen(socket)).close();
       }
       for (const [listener, lock] of this.#listeners) {
-        if (listener instanceof SocketListener && !listener.own(lock))
+        if (!listener.own(lock))
           throw this.#keeps(`the lock of ${describe(listener.address)} is not its own any more`);
       }
     } finally {
@@ -197,7 +198,10 @@ class Taken implements TakenSockets {
       throw error;
     }
     loadCore().adopt(socket.take()); // from the handle to the listener
-    if (lock !== undefined) this.#listeners.push([listener, lock]);
+    if (listener instanceof SocketListener) {
+      listener.hold();
+      this.#listeners.push([listener as SocketListener<never, unknown>, lock]);
+    }
     return listener;
   }
 

@@ -30,9 +30,16 @@ export class SocketListener<Out, In>
     return this.source.handles ?? cannotHandOver(this.address);
   }
 
-  /** See ListeningSocket.own. */
-  own(lock: FileHandle): boolean {
-    return this.source.own?.(lock) ?? false;
+  /** Leaves whoever comes in the backlog, until `own`. */
+  hold(): void {
+    this.source.pause();
+  }
+
+  /** Accepts from now on, as the owner of the path where a lock is given: see ListeningSocket.own. */
+  own(lock: FileHandle | undefined): boolean {
+    if (lock !== undefined && this.source.own?.(lock) !== true) return false;
+    this.source.resume();
+    return true;
   }
 
   handOver(): Promise<void> {

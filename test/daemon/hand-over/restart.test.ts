@@ -44,7 +44,7 @@ class Load {
     let id: string | undefined;
     while (!this.#stop || id !== undefined) {
       // A refused connection fails the test.
-      await using client = createClient<Methods>(await UnixSocket.connect(this.#path));
+      const client = createClient<Methods>(await UnixSocket.connect(this.#path));
       for (let count = 0; count < callsAConnection && (!this.#stop || id !== undefined); count++) {
         id ??= String(this.#next++);
         try {
@@ -58,6 +58,10 @@ class Load {
           break;
         }
       }
+      await client.close().catch((error: unknown) => {
+        // The connection ended first, and says which call did not leave.
+        if (!isEnd(error)) throw error;
+      });
     }
   }
 }

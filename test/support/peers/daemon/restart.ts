@@ -1,5 +1,5 @@
 // Serves calls at FOLDER/server.sock, in the place of the process that does so, and until the next one does. Each call writes its id to FOLDER/calls when it has been done.
-// STOP, when given, is where it stops for good: "taken" (has the descriptors), "listening" (accepts, and has not said so), "failing" (closes what it has, in order, and ends).
+// STOP, when given, is where it stops for good: "taken" (has the descriptors), "listening" (has listeners, and has not said so), "failing" (closes what it has, in order, and ends).
 import { appendFileSync } from "node:fs";
 import { UnixSocket } from "sluice";
 import { offerSockets, takeSockets } from "sluice/daemon";
