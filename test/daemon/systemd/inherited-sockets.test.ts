@@ -87,7 +87,7 @@ describe("inheritedSockets", () => {
     const names = "--fdname=api:api";
     await using daemon = activate([`--listen=127.0.0.1:${await freePort()}`, `--listen=${path}`, names]);
     await until(() => existsSync(path) && isListening(path));
-    await using client = await UnixSocket.connect(path, chat);
+    const client = await UnixSocket.connect(path, chat);
     expect((JSON.parse(await daemon.nextLine()) as Given).sockets).toEqual([
       [
         "api",
@@ -100,6 +100,7 @@ describe("inheritedSockets", () => {
     await daemon.expectLine("serving");
     await client.send("x");
     expect(await client.receive()).toBe(`x at ${path}`);
+    await client.close();
     daemon.end();
     await daemon.exit;
   });
