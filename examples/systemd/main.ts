@@ -42,7 +42,8 @@ try {
   console.log(await client.greet("world"));
   daemon.kill("SIGTERM");
   await said("BARRIER=1");
-  console.log("the daemon has ended with code", ...(await once(daemon, "exit")));
+  const [code] = (await once(daemon, "exit")) as [number | null];
+  console.log("the daemon has ended with code", code);
 } finally {
   rmSync(folder, { recursive: true });
 }

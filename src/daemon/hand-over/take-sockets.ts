@@ -143,13 +143,15 @@ class Taken implements TakenSockets {
   async ready(): Promise<void> {
     await this.#agreeOnIt();
     try {
+      const unwanted: UnixSocketListener<Uint8Array, Buffer>[] = [];
       for (const socket of this.#sockets.values()) {
-        if (!socket.taken && socket.lock !== undefined) await (await this.#listen(socket)).close();
+        if (!socket.taken && socket.lock !== undefined) unwanted.push(await this.#listen(socket));
       }
       for (const [listener, lock] of this.#listeners) {
         if (!listener.own(lock))
           throw this.#keeps(`the lock of ${describe(listener.address)} is not its own any more`);
       }
+      for (const listener of unwanted) await listener.close();
     } finally {
       this[Symbol.dispose]();
     }
@@ -168,7 +170,10 @@ class Taken implements TakenSockets {
   async #agreeOnIt(): Promise<void> {
     let answer: HandOverMessage;
     try {
-      await this.#channel.send({ ready: true }, { timeout: STEP_TIMEOUT });
+      // Where that one has ended, its refusal may have come before: a process that refuses lives, one that only ends has died.
+      await this.#channel.send({ ready: true }, { timeout: STEP_TIMEOUT }).catch((error: unknown) => {
+        if (!hasEnded(error)) throw error;
+      });
       answer = await this.#channel.receive();
     } catch (error) {
       if (hasEnded(error)) return;
