@@ -120,6 +120,8 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(pidfdSend, "fiV", NUMBER, process_signal_pidfd(FD(0), INT(1), GIVEN(2)))                                         \
     F(pidfdOpen, "i", DESCRIPTOR, process_open(INT(0)))                                                                \
     F(yieldProcessor, "", NUMBER, process_yield())                                                                     \
+    F(endedChild, "", NUMBER, process_ended_child())                                                                   \
+    F(reapChild, "i", NUMBER, process_reap(INT(0)))                                                                    \
     F(signalDisposition, "i", NUMBER, signal_disposition(INT(0)))                                                      \
     F(setSignalDisposition, "ii", NUMBER, signal_set_disposition(INT(0), INT(1)))
 

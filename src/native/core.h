@@ -228,5 +228,7 @@ int64_t process_signal(int pid, int signo, const int32_t *value);
 int64_t process_signal_pidfd(int pidfd, int signo, const int32_t *value);
 int64_t process_open(int pid);
 int64_t process_yield(void);
+int64_t process_ended_child(void);
+int64_t process_reap(int pid);
 
 #endif

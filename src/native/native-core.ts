@@ -411,6 +411,13 @@ export interface NativeCore {
   pidfdOpen(pid: number): number;
   /** sched_yield(2): lets whoever else can run on this processor do so; at once back when there is nobody. */
   yieldProcessor(): number;
+  /**
+   * waitid(2) with WNOWAIT: the pid of a child of this thread that has ended and that nobody has waited for, an adopted one included. It is left as it is. 0: none has
+   * ended; `-ECHILD`: there are no children.
+   */
+  endedChild(): number;
+  /** waitid(2): takes notice of the end of one child of this thread. Returns its pid; 0: it has not ended; `-ECHILD`: it is none. */
+  reapChild(pid: number): number;
   /** One of `DISPOSITION_*`. */
   signalDisposition(signo: number): number;
   /** Sets `DISPOSITION_DEFAULT` or `DISPOSITION_IGNORE`. `-EBUSY` while this library has subscribers; `-EINVAL` as for signalOpen. */

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static siginfo_t *queued(siginfo_t *info, int signo, const int32_t *value) {
@@ -34,4 +35,19 @@ int64_t process_yield(void) {
 
 int64_t process_open(int pid) {
     return RESULT(syscall(SYS_pidfd_open, pid, 0));
+}
+
+// Children that another thread has made are that thread's to wait for; orphans are given to the main thread.
+int64_t process_ended_child(void) {
+    siginfo_t info = {0};
+    int options = WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD;
+    int64_t result = RESULT(syscall(SYS_waitid, P_ALL, 0, &info, options, NULL));
+    return result < 0 ? result : info.si_pid;
+}
+
+int64_t process_reap(int pid) {
+    siginfo_t info = {0};
+    if (pid < 1) return -EINVAL;
+    int64_t result = RESULT(syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | __WNOTHREAD, NULL));
+    return result < 0 ? result : info.si_pid;
 }

@@ -204,6 +204,8 @@ const signatures: Record<string, string> = {
   pidfdSend: "fd int optionalInt",
   pidfdOpen: "int",
   yieldProcessor: "",
+  endedChild: "",
+  reapChild: "int",
   signalDisposition: "int",
   setSignalDisposition: "int int",
 };
