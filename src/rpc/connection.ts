@@ -34,6 +34,8 @@ export class Connection implements WireSink {
   sender: Credentials | undefined;
   readonly #service: ResolvedService;
   #cause: unknown;
+  #idle: Promise<void> | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   /**
    * @param channel - which nobody else may use
@@ -83,7 +85,7 @@ export class Connection implements WireSink {
     }
   }
 
-  /** Ends the calls of this side; those of the peer get until the deadline. */
+  /** Ends the calls of this side; those of the peer get until the deadline, of several the first. */
   async close(options: CloseOptions = {}): Promise<void> {
     const { channel } = this;
     if (this.failure === undefined) {
@@ -95,7 +97,7 @@ export class Connection implements WireSink {
         });
       this.caller.end(error());
       const end = performance.now() + (options.deadline ?? Infinity);
-      if (this.callee.inFlight > 0 && !(await settles(this.callee.drain(), options.deadline))) {
+      if (this.callee.inFlight > 0 && !(await settles(this.#drained(), options.deadline))) {
         this.callee.abort(error());
         // The functions that heed their signal answer now.
         await new Promise((resolve) => setImmediate(resolve));
@@ -252,9 +254,19 @@ export class Connection implements WireSink {
     channel.destroy();
   }
 
+  /** Fulfils when no call of the peer is in flight, or nobody waits for that any more. */
+  #drained(): Promise<void> {
+    this.#idle ??= new Promise((resolve) => {
+      this.#stopWaiting = resolve;
+      void this.callee.drain().then(resolve);
+    });
+    return this.#idle;
+  }
+
   #end(reason: Error): void {
     if (this.failure !== undefined) return;
     this.failure = reason;
+    this.#stopWaiting?.();
     this.outbox.close();
     this.caller.end(reason);
     this.callee.abort(reason);

@@ -15,7 +15,7 @@ export interface Server extends AsyncDisposable {
   readonly peers: number;
   /**
    * Accepts no further peers and takes no further calls. Fulfils when the calls that run have ended and their answers have left; after `deadline` milliseconds
-   * (none by default) their signals fire and the channels are closed. May be called again.
+   * (none by default) their signals fire and the channels are closed. May be called again: the deadline that comes first counts.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -128,7 +128,11 @@ class ListenerServer implements Server {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkClose(options);
-    this.#closing ??= this.#close(options);
+    if (this.#closing === undefined) this.#closing = this.#close(options);
+    else if (options.deadline !== undefined) {
+      // What goes wrong is told by the first close, which ends with these.
+      for (const each of this.#connections) each.close(options).catch(() => undefined);
+    }
     await this.#closing;
   }
 
