@@ -21,3 +21,10 @@ export {
   type SocketOffer,
 } from "./hand-over/offer-sockets.js";
 export { type TakenSockets, takeSockets, type TakeSocketsOptions } from "./hand-over/take-sockets.js";
+export type { Daemon, DaemonState } from "./lifecycle/run-daemon.js";
+export { runDaemon } from "./lifecycle/run-daemon.js";
+export type { DaemonContext, DaemonOptions, LifecycleNotifier } from "./lifecycle/options.js";
+export type { Deferred, Drainable, Releasable } from "./lifecycle/resources.js";
+export type { DaemonSocketOptions, DaemonSockets, DaemonSocketTable } from "./lifecycle/sockets.js";
+export type { DaemonEvent, DaemonStep } from "./lifecycle/steps.js";
+export { runtimeDirectory, type RuntimeDirectoryOptions } from "./runtime-directory.js";

@@ -1,0 +1,112 @@
+import { ChannelError } from "../../core/errors.js";
+import { ENOENT, loadCore } from "../../native/binding.js";
+import { PathLock } from "../../mechanisms/path-lock.js";
+import type { Folder } from "../runtime-directory.js";
+
+const { readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } =
+  process.getBuiltinModule("node:fs");
+const paths = process.getBuiltinModule("node:path");
+
+/** As often as a daemon that ends may take its folder away before this one has locked its file in it. */
+const ROUNDS = 100;
+
+/**
+ * The right to be the one instance of a daemon: a {@link PathLock} on `NAME.pid`, held for life. The file tells who that is; it decides nothing, and what a
+ * dead owner has left is replaced.
+ */
+export class InstanceLock {
+  /** The runtime directory. */
+  readonly folder: Folder;
+  readonly #lock: PathLock;
+  readonly #path: string;
+
+  private constructor(folder: Folder, path: string, lock: PathLock) {
+    this.folder = folder;
+    this.#path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * @param name - the daemon's
+   * @param openFolder - makes and checks the runtime directory
+   * @throws ChannelError `ERR_ADDRESS_IN_USE` while another process holds it
+   */
+  static acquire(name: string, openFolder: () => Folder): InstanceLock {
+    for (let round = 0; ; round++) {
+      const folder = openFolder();
+      const path = paths.join(folder.path, `${name}.pid`);
+      try {
+        const lock = PathLock.acquire(loadCore(), path, { operation: "start", address: path });
+        if (typeof lock === "number") throw inUse(name, path, lock);
+        const instance = new InstanceLock(folder, path, lock);
+        try {
+          instance.#writePid();
+        } catch (error) {
+          instance.release();
+          throw error;
+        }
+        return instance;
+      } catch (error) {
+        const gone = error instanceof ChannelError && error.errno === ENOENT;
+        if (!gone || round === ROUNDS) throw error;
+      }
+    }
+  }
+
+  /** Removes what is this instance's, then frees the lock. Returns what could not be removed, for want of rights, and does no harm: the next instance replaces it. */
+  release(): Error[] {
+    const failures = [attempt(() => this.#removePid())];
+    this.#lock.release();
+    // The folder is another instance's as soon as that has a file in it.
+    if (this.folder.created) failures.push(attempt(() => rmdirSync(this.folder.path), "ENOTEMPTY"));
+    return failures.filter((failure) => failure !== undefined);
+  }
+
+  /** Whoever reads the file finds a whole number: it is there with its content, or not at all. */
+  #writePid(): void {
+    const draft = `${this.#path}.new`;
+    rmSync(draft, { force: true });
+    writeFileSync(draft, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
+    renameSync(draft, this.#path);
+  }
+
+  #removePid(): void {
+    if (readPid(this.#path) === process.pid) unlinkSync(this.#path);
+  }
+}
+
+function inUse(name: string, path: string, locker: number): ChannelError {
+  // The lock names whoever took it first, who may have passed it on and be gone; or nobody, when that is in another pid namespace.
+  const pid = locker > 0 && isAlive(locker) ? locker : readPid(path);
+  const who = pid === undefined ? "another process" : `process ${pid}`;
+  const text = `Cannot start daemon "${name}": ${who} runs it and holds "${path}.lock"; stop that one first`;
+  return new ChannelError("ERR_ADDRESS_IN_USE", text, { operation: "start", address: path });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, "latin1"));
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) return undefined;
+    throw error;
+  }
+}
+
+function attempt(work: () => void, harmless?: string): Error | undefined {
+  try {
+    work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== harmless) return error as Error;
+  }
+  return undefined;
+}
