@@ -84,22 +84,20 @@ export function openRuntimeDirectory(name: string, mode = 0o700): Folder {
 export function openFolder(path: string, mode = 0o700, forbidden: number = OTHERS_WRITE): Folder {
   checkMode(mode);
   const full = paths.resolve(path);
-  for (let round = 0; ; round++) {
-    let created = true;
+  let created = false;
+  for (let round = 0; round < ROUNDS; round++) {
     try {
+      // Looked at before it is made, lest something is left in a place that is refused; and after.
+      if (checkPath(full, full, forbidden)) return { path: full, created };
       mkdirSync(full, mode);
+      created = true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw systemError(error, full, "make");
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw systemError(error, full);
       created = false;
     }
-    try {
-      checkPath(full, full, forbidden);
-      return { path: full, created };
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" || round === ROUNDS) throw systemError(error, full, "look at");
-    }
   }
+  const text = `Cannot use "${full}" as runtime directory: it was removed ${ROUNDS} times while it was being made; find out which program does that`;
+  throw new ChannelError("ERR_SYSTEM", text, detailsOf(full));
 }
 
 /** Throws unless a daemon may be called so. */
@@ -123,32 +121,33 @@ function checkMode(mode: unknown): void {
   }
 }
 
-/** Walks from the root down, so that what was judged cannot be replaced by then but by this user and root. */
-function checkPath(path: string, wanted: string, forbidden: number, links = 0): void {
+/** Walks from the root down, so that what was judged cannot be replaced by then but by this user and root. Returns whether the last of it is there. */
+function checkPath(path: string, wanted: string, forbidden: number, links = 0): boolean {
   const uid = process.geteuid?.() ?? 0;
   const names = path.split("/").filter((name) => name !== "");
   let shared = false;
   for (let depth = 0; depth <= names.length; depth++) {
     const here = `/${names.slice(0, depth).join("/")}`;
-    const status = lstatSync(here);
+    const last = depth === names.length;
+    const status = lstatSync(here, { throwIfNoEntry: !last });
+    if (status === undefined) return false;
     if (status.isSymbolicLink()) {
       // In a folder that all may write to, a link of root's can be one that somebody has made by link(2).
-      if (status.uid !== 0 || shared || depth === names.length || links === MOST_LINKS) {
+      if (status.uid !== 0 || shared || last || links === MOST_LINKS) {
         throw untrusted(wanted, here, "is a symbolic link");
       }
       const target = paths.resolve(paths.dirname(here), readlinkSync(here), ...names.slice(depth));
-      checkPath(target, wanted, forbidden, links + 1);
-      return;
+      return checkPath(target, wanted, forbidden, links + 1);
     }
     if (!status.isDirectory()) throw untrusted(wanted, here, "is no folder");
     if (status.uid !== uid && status.uid !== 0) throw untrusted(wanted, here, `belongs to uid ${status.uid}`);
-    const last = depth === names.length;
     // In a sticky folder only the owner can replace what is his; but the folder of the daemon itself is for nobody else.
     shared = (status.mode & OTHERS_WRITE) !== 0;
     const refused = last ? (status.mode & forbidden) !== 0 : shared && (status.mode & STICKY) === 0;
     if (refused)
       throw untrusted(wanted, here, `is open to others (mode 0${(status.mode & 0o7777).toString(8)})`);
   }
+  return true;
 }
 
 function untrusted(wanted: string, here: string, what: string): ChannelError {
@@ -157,11 +156,11 @@ function untrusted(wanted: string, here: string, what: string): ChannelError {
   return new ChannelError("ERR_ACCESS_DENIED", text, detailsOf(wanted));
 }
 
-function systemError(error: unknown, path: string, action: string): unknown {
+function systemError(error: unknown, path: string): unknown {
   const { code, errno, syscall, message } = error as NodeJS.ErrnoException;
   if (errno === undefined) return error;
   const denied = code === "EACCES" || code === "EPERM" || code === "EROFS";
-  const text = `Cannot ${action} the runtime directory "${path}": ${message}`;
+  const text = `Cannot use the runtime directory "${path}": ${message}`;
   const details: ErrorDetails = {
     operation: "runtimeDirectory",
     address: path,
