@@ -23,7 +23,7 @@ export {
 export { type TakenSockets, takeSockets, type TakeSocketsOptions } from "./hand-over/take-sockets.js";
 export type { Daemon, DaemonState } from "./lifecycle/run-daemon.js";
 export { runDaemon } from "./lifecycle/run-daemon.js";
-export type { DaemonContext, DaemonOptions, LifecycleNotifier } from "./lifecycle/options.js";
+export type { DaemonContext, DaemonOptions } from "./lifecycle/options.js";
 export type { Deferred, Drainable, Releasable } from "./lifecycle/resources.js";
 export type { DaemonSocketOptions, DaemonSockets, DaemonSocketTable } from "./lifecycle/sockets.js";
 export type { DaemonEvent, DaemonStep } from "./lifecycle/steps.js";

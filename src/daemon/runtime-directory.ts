@@ -65,7 +65,7 @@ export function runtimeDirectory(name: string, options: RuntimeDirectoryOptions 
 /** What {@link runtimeDirectory} does, telling whether the folder was made here. */
 export function openRuntimeDirectory(name: string, mode = 0o700): Folder {
   checkName("name", name);
-  const given = (process.env["RUNTIME_DIRECTORY"] ?? "").split(":").filter(paths.isAbsolute);
+  const given = (process.env["RUNTIME_DIRECTORY"] ?? "").split(":").filter((each) => paths.isAbsolute(each));
   const path = given.find((each) => paths.basename(each) === name) ?? given[0];
   if (path !== undefined) return openFolder(path, mode);
   const user = process.env["XDG_RUNTIME_DIR"] ?? "";
@@ -76,11 +76,7 @@ export function openRuntimeDirectory(name: string, mode = 0o700): Folder {
   return openFolder(paths.join(tmpdir(), `${name}-${uid}`), mode, 0o777 & ~mode);
 }
 
-/**
- * Makes the folder unless it is there, and checks it.
- *
- * @param forbidden - bits of the mode that it must not have
- */
+/** Makes the folder unless it is there, and checks it, whose mode must not have one of the `forbidden` bits. */
 export function openFolder(path: string, mode = 0o700, forbidden: number = OTHERS_WRITE): Folder {
   checkMode(mode);
   const full = paths.resolve(path);

@@ -26,13 +26,13 @@ let before: (string | undefined)[];
 
 beforeEach(() => {
   before = variables.map((name) => process.env[name]);
-  for (const name of variables) delete process.env[name];
+  for (const name of variables) Reflect.deleteProperty(process.env, name);
 });
 
 afterEach(() => {
   variables.forEach((name, index) => {
     const value = before[index];
-    if (value === undefined) delete process.env[name];
+    if (value === undefined) Reflect.deleteProperty(process.env, name);
     else process.env[name] = value;
   });
 });
@@ -85,7 +85,7 @@ describe("where runtimeDirectory() is", () => {
   it("tells the missing folder above it", async () => {
     process.env["XDG_RUNTIME_DIR"] = join(freshFolder(), "gone");
     const error = await failure(() => runtimeDirectory("app"));
-    expect(error).toMatchObject({ code: "ERR_SYSTEM", errno: 2, syscall: "mkdir" });
+    expect(error).toMatchObject({ code: "ERR_SYSTEM", errno: 2, syscall: "lstat" });
     expect(error.message).toContain("gone/app");
   });
 

@@ -2,6 +2,8 @@ import { checkOptions } from "../../core/options.js";
 import { checkDuration, describe } from "../../core/wait.js";
 import type { DaemonLogger } from "../logger.js";
 import { checkName } from "../runtime-directory.js";
+import type { InheritedSocket } from "../systemd/inherited-sockets.js";
+import type { ServiceManager } from "../systemd/service-manager.js";
 import type { Deferred, Drainable, Releasable } from "./resources.js";
 import type { DaemonSockets, DaemonSocketTable } from "./sockets.js";
 
@@ -17,6 +19,8 @@ export interface DaemonContext<Config = undefined, Sockets = DaemonSocketTable> 
   readonly sockets: DaemonSockets<Sockets>;
   /** The log. */
   readonly logger: DaemonLogger;
+  /** Who has started this process, for what else there is to tell it, such as `status`. */
+  readonly serviceManager: ServiceManager;
   /** Fires when the daemon begins to stop. */
   readonly signal: AbortSignal;
   /**
@@ -25,25 +29,15 @@ export interface DaemonContext<Config = undefined, Sockets = DaemonSocketTable> 
    *
    * @returns the server
    */
-  drain<T extends Drainable>(server: T): T;
+  readonly drain: <T extends Drainable>(server: T) => T;
   /**
    * Registers what is to be released at the stop, after `onStop`: the last first, one after the other.
    *
    * @returns the resource
    */
-  use<T extends Releasable>(resource: T): T;
+  readonly use: <T extends Releasable>(resource: T) => T;
   /** Registers a function, as {@link DaemonContext.use}. It is awaited until a second after the deadline, at which its signal fires. */
-  defer(release: Deferred): void;
-}
-
-/** Who is told how the daemon fares: systemd, by sd_notify(3). What it rejects with is logged, and the daemon goes on. */
-export interface LifecycleNotifier {
-  /** It serves. */
-  ready(): Promise<void>;
-  /** It rereads its configuration; `ready` follows. */
-  reloading(): Promise<void>;
-  /** It has begun to stop. */
-  stopping(): Promise<void>;
+  readonly defer: (release: Deferred) => void;
 }
 
 /** Options of {@link runDaemon}. */
@@ -70,8 +64,10 @@ export interface DaemonOptions<Config, Sockets extends DaemonSocketTable> {
   readonly stopTimeout?: number | undefined;
   /** Where its log lines go. JSON lines on standard error by default, marked with their priority when the journal reads them. */
   readonly logger?: DaemonLogger | undefined;
-  /** Who is told that it is ready, reloads and stops. */
-  readonly notifier?: LifecycleNotifier | undefined;
+  /** Who is told that it is ready, reloads, stops and lives (where a watchdog asks for that): by default whoever has started this process, if it wants to know. */
+  readonly serviceManager?: ServiceManager | undefined;
+  /** Sockets that a service manager has passed: each one that bears the name of one of `sockets` is used instead of opening that. `inheritedSockets()` by default. */
+  readonly inherited?: ReadonlyMap<string, readonly InheritedSocket[]> | undefined;
   /** Takes notice of the end of processes that it is handed: as the first process of a container, the default, or with PR_SET_CHILD_SUBREAPER of prctl(2). */
   readonly reap?: boolean | undefined;
   /**
@@ -86,7 +82,7 @@ export function checkDaemonOptions(options: DaemonOptions<unknown, DaemonSocketT
   if (options === undefined) throw new TypeError("options must be an object, received undefined");
   checkOptions(options);
   checkName("options.name", options.name);
-  const { sockets = {}, logger, notifier, onSignal = {}, stopTimeout } = options;
+  const { sockets = {}, logger, serviceManager, inherited, onSignal = {}, stopTimeout } = options;
   if (stopTimeout !== undefined) checkDuration("stopTimeout", stopTimeout);
   check("options.runtimeDirectory", options.runtimeDirectory, "string");
   check("options.exit", options.exit, "boolean");
@@ -103,7 +99,9 @@ export function checkDaemonOptions(options: DaemonOptions<unknown, DaemonSocketT
     check(`options.onSignal.${name}`, action, "function");
   }
   if (logger !== undefined) checkMethods("options.logger", logger, ["debug", "info", "warn", "error"]);
-  if (notifier !== undefined) checkMethods("options.notifier", notifier, ["ready", "reloading", "stopping"]);
+  if (serviceManager !== undefined)
+    checkMethods("options.serviceManager", serviceManager, ["ready", "reloading", "stopping", "watchdog"]);
+  if (inherited !== undefined) checkMethods("options.inherited", inherited, ["get"]);
   check("options.sockets", sockets, "object");
   for (const [name, socket] of Object.entries(sockets)) {
     checkName("the name of a socket in options.sockets", name);

@@ -4,6 +4,8 @@ import type { Credentials } from "../../core/channel.js";
 import { Signal } from "../../mechanisms/signal/signal.js";
 import type { DaemonLogger } from "../logger.js";
 import { openFolder, openRuntimeDirectory } from "../runtime-directory.js";
+import { inheritedSockets } from "../systemd/inherited-sockets.js";
+import { ServiceManager } from "../systemd/service-manager.js";
 import { Deadline } from "./deadline.js";
 import { InstanceLock } from "./instance-lock.js";
 import { checkDaemonOptions, type DaemonContext, type DaemonOptions } from "./options.js";
@@ -119,6 +121,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
   readonly name: string;
   readonly finished: Promise<number>;
   readonly logger: DaemonLogger;
+  readonly serviceManager: ServiceManager;
   readonly drain: <T extends Drainable>(server: T) => T;
   readonly use: <T extends Releasable>(resource: T) => T;
   readonly defer: (release: Deferred) => void;
@@ -146,6 +149,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     this.name = options.name;
     this.#options = options;
     this.logger = options.logger ?? stderrLogger(options.name);
+    this.serviceManager = options.serviceManager ?? new ServiceManager({ logger: this.logger });
     this.#steps = new Steps(options.name, this.logger);
     const resources = new Resources(this.#steps);
     this.#resources = resources;
@@ -178,8 +182,8 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
 
   async start(): Promise<void> {
     try {
-      this.#steps.tell("info", "starting", "starting", { pid: process.pid });
       this.#attach();
+      this.#steps.tell("info", "starting", "starting", { pid: process.pid });
       this.#starting = this.#begin();
       await this.#starting;
     } catch (error) {
@@ -195,14 +199,15 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
   }
 
   async #begin(): Promise<void> {
-    const { name, runtimeDirectory: path, sockets = {}, loadConfig, onStart } = this.#options;
+    const { name, runtimeDirectory: path, sockets = {}, inherited = inheritedSockets() } = this.#options;
+    const { loadConfig, onStart } = this.#options;
     this.#lock = InstanceLock.acquire(name, () =>
       path === undefined ? openRuntimeDirectory(name) : openFolder(path),
     );
     if (loadConfig !== undefined) this.#config = await loadConfig(this.signal);
     for (const [socket, options] of Object.entries<DaemonSocketOptions>(sockets)) {
       this.signal.throwIfAborted();
-      const open = await openSocket(socket, options, this.#lock.folder.path);
+      const open = await openSocket(socket, options, this.#lock.folder.path, inherited.get(socket)?.[0]);
       this.#sockets.set(socket, open);
       this.#steps.tell("info", "listening", `listening on ${socket}`, { socket, address: open.address });
     }
@@ -213,7 +218,8 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     this.signal.throwIfAborted();
     this.#state = "running";
     this.#steps.tell("info", "started", "started", { runtimeDirectory: this.runtimeDirectory });
-    await this.#notify("ready");
+    await this.serviceManager.ready();
+    this.#attachments.push(this.serviceManager.watchdog());
   }
 
   /** Takes what is the process's: signals, uncaught errors, orphans. */
@@ -283,7 +289,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     }
     const { loadConfig, onReload } = this.#options;
     this.#steps.tell("info", "reloading", "reloading");
-    await this.#notify("reloading");
+    await this.serviceManager.reloading();
     try {
       const config = loadConfig === undefined ? this.#config : await loadConfig(this.signal);
       await onReload?.(config, this);
@@ -295,7 +301,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
       });
       throw err;
     } finally {
-      if (!this.signal.aborted) await this.#notify("ready");
+      if (!this.signal.aborted) await this.serviceManager.ready();
     }
   }
 
@@ -306,7 +312,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     return this.finished;
   }
 
-  /** @param ends - the process ends with the daemon, unless the options say otherwise */
+  /** With `ends` the process ends with the daemon, unless the options say otherwise. */
   async #stop(reason: string, ends: boolean): Promise<void> {
     if (this.#state === "stopped") {
       // Nothing but what has no part in the daemon keeps the process alive.
@@ -324,7 +330,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     this.#steps.tell("info", "stopping", "stopping", { reason });
     const resources = this.#resources;
     this.#stopping.abort(new DOMException(`The daemon stops: ${reason}`, "AbortError"));
-    const notified = this.#settled("telling the service manager", this.#notify("stopping"), deadline);
+    const notified = this.#settled("telling the service manager", this.serviceManager.stopping(), deadline);
     const good = [
       await this.#settled("starting", this.#starting, deadline),
       await this.#drain(deadline),
@@ -400,13 +406,5 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
   #fail(what: string, error: unknown): void {
     this.#exitCode = 1;
     this.#steps.failed(what, error);
-  }
-
-  async #notify(event: "ready" | "reloading" | "stopping"): Promise<void> {
-    try {
-      await this.#options.notifier?.[event]();
-    } catch (error) {
-      this.#steps.failed(`telling the service manager "${event}"`, error);
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { Codec } from "../../core/codec.js";
+import { extend } from "../../core/extend.js";
 import { UnixSocket } from "../../mechanisms/unix-socket/unix-socket.js";
 import type {
   UnixDatagramSocket,
@@ -6,6 +7,8 @@ import type {
   UnixSocketListener,
   UnixSocketListenOptions,
 } from "../../mechanisms/unix-socket/types.js";
+
+import type { InheritedSocket } from "../systemd/inherited-sockets.js";
 
 const paths = process.getBuiltinModule("node:path");
 
@@ -38,12 +41,19 @@ export type DaemonSockets<Table> = {
 /** Any socket of a daemon. */
 export type OpenSocket = UnixSocketListener<any> | UnixDatagramSocket<any>;
 
-/** Opens one socket. */
+/** Opens one socket, or takes the one that a service manager has opened. */
 export function openSocket(
   name: string,
   options: DaemonSocketOptions,
   folder: string,
+  inherited: InheritedSocket | undefined,
 ): Promise<UnixSocketListener<any>> | Promise<UnixDatagramSocket<any>> {
+  if (inherited !== undefined) {
+    const { fd } = inherited;
+    return options.type === "dgram"
+      ? UnixSocket.bind<any>(extend(options, { fd }))
+      : UnixSocket.listen<any>(extend(options, { fd }));
+  }
   const path = options.path ?? `${name}.sock`;
   const address = path.startsWith("\0") ? path : paths.resolve(folder, path);
   return options.type === "dgram"
