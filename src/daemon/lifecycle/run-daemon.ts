@@ -185,7 +185,8 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
       this.#attach();
       this.#steps.tell("info", "starting", "starting", { pid: process.pid });
       this.#starting = this.#begin();
-      await this.#starting;
+      // A start that does not end has been given up when the daemon has stopped.
+      await Promise.race([this.#starting, this.finished]);
     } catch (error) {
       // Told to stop: the stop tells what becomes of it, and finishes.
       if (this.#deadline !== undefined) {
