@@ -8,7 +8,7 @@ import { connect, expectLines, freshFolder, logOf, orderly, rest, startDaemon } 
 interface Configured {
   readonly folder: string;
   readonly daemon: Peer;
-  configure(text: string): void;
+  readonly configure: (text: string) => void;
 }
 
 async function startConfigured(behaviour: readonly string[] = []): Promise<Configured> {
