@@ -25,6 +25,14 @@ export type { Daemon, DaemonState } from "./lifecycle/run-daemon.js";
 export { runDaemon } from "./lifecycle/run-daemon.js";
 export type { DaemonContext, DaemonOptions } from "./lifecycle/options.js";
 export type { Deferred, Drainable, Releasable } from "./lifecycle/resources.js";
-export type { DaemonSocketOptions, DaemonSockets, DaemonSocketTable } from "./lifecycle/sockets.js";
+export type {
+  DaemonDatagramOptions,
+  DaemonListenerOptions,
+  DaemonSocketOptions,
+  DaemonSockets,
+  DaemonSocketTable,
+  ReceivedBy,
+  SentBy,
+} from "./lifecycle/sockets.js";
 export type { DaemonEvent, DaemonStep } from "./lifecycle/steps.js";
 export { runtimeDirectory, type RuntimeDirectoryOptions } from "./runtime-directory.js";

@@ -8,7 +8,7 @@ import type { Deferred, Drainable, Releasable } from "./resources.js";
 import type { DaemonSockets, DaemonSocketTable } from "./sockets.js";
 
 /** What the functions of a daemon are given. */
-export interface DaemonContext<Config = undefined, Sockets = DaemonSocketTable> {
+export interface DaemonContext<Config = undefined, Sockets extends DaemonSocketTable = DaemonSocketTable> {
   /** The daemon's name. */
   readonly name: string;
   /** Where its files are; absolute. */

@@ -14,28 +14,36 @@ const paths = process.getBuiltinModule("node:path");
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- what travels is known of each socket by its codec, and of all of them not at all */
 
-/** One socket of a daemon: the options of `UnixSocket.listen`, or with type `"dgram"` of `UnixSocket.bind`, and where. */
-export type DaemonSocketOptions = (
-  | UnixSocketListenOptions<any, any>
-  | (Omit<UnixSocketBindOptions<any, any>, "type"> & { readonly type: "dgram" })
-) & {
+/** A socket of a daemon that takes connections: the options of `UnixSocket.listen`, and where. */
+export interface DaemonListenerOptions extends UnixSocketListenOptions<any, any> {
   /** A path, relative to the runtime directory, or an abstract name. The name of the socket with `.sock` by default. */
   readonly path?: string | undefined;
-};
+}
+
+/** A datagram socket of a daemon: the options of `UnixSocket.bind`, and where. */
+export interface DaemonDatagramOptions extends Omit<UnixSocketBindOptions<any, any>, "type"> {
+  /** Tells it from a listener. */
+  readonly type: "dgram";
+  /** As of {@link DaemonListenerOptions}. */
+  readonly path?: string | undefined;
+}
+
+/** One socket of a daemon. */
+export type DaemonSocketOptions = DaemonListenerOptions | DaemonDatagramOptions;
 
 /** The sockets of a daemon by their names. */
 export type DaemonSocketTable = Readonly<Record<string, DaemonSocketOptions>>;
 
-/** What its codec makes of a socket's messages, out and in. */
-type Messages<Options> = Options extends { readonly codec: Codec<infer Out, infer In> }
-  ? [Out, In]
-  : [Uint8Array, Buffer];
+/** What a socket with this codec, or without one, sends. */
+export type SentBy<C> = C extends Codec<infer Out, any> ? Out : Uint8Array;
+/** What a socket with this codec, or without one, receives. */
+export type ReceivedBy<C> = C extends Codec<any, infer In> ? In : Buffer;
 
 /** The sockets of a daemon, open: a datagram socket where the type is `"dgram"`, else a listener. */
-export type DaemonSockets<Table> = {
-  readonly [Name in keyof Table]: Table[Name] extends { readonly type: "dgram" }
-    ? UnixDatagramSocket<Messages<Table[Name]>[0], Messages<Table[Name]>[1]>
-    : UnixSocketListener<Messages<Table[Name]>[0], Messages<Table[Name]>[1]>;
+export type DaemonSockets<Table extends DaemonSocketTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends Pick<DaemonDatagramOptions, "type">
+    ? UnixDatagramSocket<SentBy<Table[Name]["codec"]>, ReceivedBy<Table[Name]["codec"]>>
+    : UnixSocketListener<SentBy<Table[Name]["codec"]>, ReceivedBy<Table[Name]["codec"]>>;
 };
 
 /** Any socket of a daemon. */
