@@ -64,6 +64,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(socketPair, "iI2", PAIR, socket_pair(INT(0), INTS(1)))                                                           \
     F(shutdownSocket, "fi", NUMBER, socket_shutdown(FD(0), INT(1)))                                                    \
     F(peerCredentials, "fI3", NUMBER, socket_peer_credentials(FD(0), INTS(1)))                                         \
+    F(peerGroups, "fI", NUMBER, socket_peer_groups(FD(0), INTS(1), a[1].length))                                       \
     F(peerPidfd, "f", DESCRIPTOR, socket_peer_pidfd(FD(0)))                                                            \
     F(getOption, "fi", NUMBER, socket_get_option(FD(0), INT(1)))                                                       \
     F(setOption, "fii", NUMBER, socket_set_option(FD(0), INT(1), INT(2)))                                              \

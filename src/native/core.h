@@ -79,6 +79,7 @@ int64_t socket_accept(int fd);
 int64_t socket_pair(int type, int out[2]);
 int64_t socket_shutdown(int fd, int how);
 int64_t socket_peer_credentials(int fd, int32_t out[3]);
+int64_t socket_peer_groups(int fd, int32_t *out, size_t room);
 int64_t socket_peer_pidfd(int fd);
 int64_t socket_get_option(int fd, int option);
 int64_t socket_set_option(int fd, int option, int value);

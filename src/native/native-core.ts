@@ -125,6 +125,8 @@ export interface NativeCore {
   shutdownSocket(fd: number, how: number): number;
   /** SO_PEERCRED: pid, uid and gid of the peer as they were at connect or listen. */
   peerCredentials(fd: number, out: Int32Array): number;
+  /** SO_PEERGROUPS (Linux 4.13): the supplementary groups of the peer as they were at connect or listen, and how many; `-ERANGE`: more than `out` holds. */
+  peerGroups(fd: number, out: Int32Array): number;
   /** SO_PEERPIDFD (Linux 6.5): a pidfd of the peer; `-ENOPROTOOPT` on older kernels. */
   peerPidfd(fd: number): number;
   /** getsockopt(2) of an int at level SOL_SOCKET. */

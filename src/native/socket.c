@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -54,6 +57,12 @@ int64_t socket_peer_credentials(int fd, int32_t out[3]) {
     out[1] = (int32_t)peer.uid;
     out[2] = (int32_t)peer.gid;
     return 0;
+}
+
+int64_t socket_peer_groups(int fd, int32_t *out, size_t room) {
+    socklen_t length = (socklen_t)(room * sizeof *out);
+    int64_t result = RESULT(getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, out, &length));
+    return result < 0 ? result : (int64_t)(length / sizeof *out);
 }
 
 int64_t socket_peer_pidfd(int fd) {

@@ -133,6 +133,7 @@ const signatures: Record<string, string> = {
   socketPair: "int pair",
   shutdownSocket: "fd int",
   peerCredentials: "fd ints",
+  peerGroups: "fd ints",
   peerPidfd: "fd",
   getOption: "fd int",
   setOption: "fd int int",
