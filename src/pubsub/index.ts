@@ -15,4 +15,5 @@ export type {
   PublishingChannel,
   Subscriber,
   SubscriberOptions,
+  SubscriptionRequest,
 } from "./types.js";

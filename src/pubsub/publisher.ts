@@ -1,7 +1,7 @@
 import { bytes } from "../codec/index.js";
 import type { Listener, WaitOptions } from "../core/channel.js";
 import type { Codec } from "../core/codec.js";
-import { ChannelError, type ErrorCode } from "../core/errors.js";
+import { ChannelError } from "../core/errors.js";
 import {
   checkCount,
   checkMethods,
@@ -13,6 +13,7 @@ import { SendWait } from "../core/send-wait.js";
 import { checkDuration, checkWaitOptions, describe, WaitList } from "../core/wait.js";
 import { LastValues } from "./last-values.js";
 import { type FrameChannel, Outbox, type OutboxHooks, type Slow } from "./outbox.js";
+import { checkSize, checkSource, isBroadcast, publishError, type Source } from "./sources.js";
 import { type KnownTopic, Subscriptions } from "./subscriptions.js";
 import type { Publisher, PublisherOptions, PublisherPeer, PublisherTarget } from "./types.js";
 import {
@@ -32,8 +33,6 @@ const DEFAULT_QUEUE_MESSAGES = 1024;
 const DEFAULT_DEADLINE_MS = 1000;
 const ACCEPTED: Promise<void> = Promise.resolve();
 
-type Source = FrameChannel | Listener<FrameChannel>;
-
 class TopicPublisher<Out> implements Publisher<Out> {
   readonly #codec: Codec<Out, unknown>;
   readonly #slow: Slow;
@@ -41,6 +40,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
   readonly #lastValues: LastValues;
   readonly #maxSubscribers: number;
   readonly #maxTopics: number;
+  readonly #authorize: PublisherOptions<Out>["authorize"];
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #listeners: Listener<FrameChannel>[] = [];
   readonly #outboxes = new Set<Outbox>();
@@ -57,14 +57,16 @@ class TopicPublisher<Out> implements Publisher<Out> {
   #closing: Promise<void> | undefined;
 
   constructor(sources: readonly Source[], options: PublisherOptions<Out>) {
-    const { codec = bytes() as unknown as Codec<Out, unknown>, slow = "drop-oldest", onError } = options;
+    const { codec = bytes() as unknown as Codec<Out, unknown>, slow = "drop-oldest" } = options;
+    const { authorize, onError } = options;
     checkMethods("options.codec", codec, ["encode"]);
     if (slow !== "wait" && slow !== "drop-oldest" && slow !== "disconnect")
       throw new TypeError(
         `options.slow must be "wait", "drop-oldest" or "disconnect", received ${describe(slow)}`,
       );
-    if (onError !== undefined && typeof onError !== "function")
-      throw new TypeError(`options.onError must be a function, received ${describe(onError)}`);
+    for (const [name, hook] of Object.entries({ authorize, onError }))
+      if (hook !== undefined && typeof hook !== "function")
+        throw new TypeError(`options.${name} must be a function, received ${describe(hook)}`);
     const { queue } = options;
     this.#codec = codec;
     this.#slow = slow;
@@ -75,6 +77,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
     this.#lastValues = new LastValues(retain);
     this.#maxSubscribers = checkCount("options.maxSubscribers", options.maxSubscribers ?? 1024, 1, most);
     this.#maxTopics = checkCount("options.maxTopics", options.maxTopics ?? 1024, 1, most);
+    this.#authorize = authorize;
     this.#onError = onError;
     this.#hooks = {
       drained: () => {
@@ -84,7 +87,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
         this.#remove(outbox, error);
       },
     };
-    for (const source of sources) checkSource(source, slow, retain);
+    for (const source of sources) checkSource(source, slow, retain, authorize !== undefined);
     for (const source of sources) {
       if ("accept" in source) void this.#accept(source);
       else this.#add(source);
@@ -244,6 +247,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
     if (type === SUBSCRIBE) {
       if (patterns.has(pattern)) return;
       if (patterns.size >= this.#maxTopics) throw new WireError(`it asks for over ${this.#maxTopics} topics`);
+      this.#checkAuthorized(outbox, pattern);
       const lastValues = this.#lastValues.matching(pattern, patterns);
       this.#subscriptions.add(outbox, pattern);
       outbox.pushLastValues(lastValues);
@@ -252,6 +256,24 @@ class TopicPublisher<Out> implements Publisher<Out> {
       outbox.purge((queued) => patterns.matches(topicOf(queued)));
       this.#serve();
     }
+  }
+
+  reauthorize(): void {
+    for (const outbox of [...this.#outboxes]) {
+      try {
+        for (const pattern of outbox.patterns) this.#checkAuthorized(outbox, pattern);
+      } catch (error) {
+        this.#remove(outbox, error);
+      }
+    }
+  }
+
+  #checkAuthorized({ channel }: Outbox, topic: string): void {
+    // Whatever its type promises: what is not true does not let a subscription be.
+    const verdict: unknown = this.#authorize?.({ channel, topic }) ?? this.#authorize === undefined;
+    if (verdict === true) return;
+    const text = `a subscriber may not hear ${JSON.stringify(topic)} (options.authorize), and was disconnected`;
+    throw publishError("ERR_ACCESS_DENIED", "publish", text);
   }
 
   #remove(outbox: Outbox, error: unknown): void {
@@ -326,47 +348,8 @@ async function closeOutbox(outbox: Outbox, deadline: number): Promise<void> {
   }
 }
 
-/** A channel to whoever listens: it is written once, and waits for nobody. */
-function isBroadcast({ traits }: FrameChannel): boolean {
-  return traits.direction === "send" && !traits.reliable;
-}
-
-function checkSource(source: Source, slow: Slow, retain: number): void {
-  if (source !== null && typeof source === "object" && "accept" in source) {
-    checkMethods("listenerOrChannels", source, ["accept", "close"]);
-    return;
-  }
-  checkMethods("listenerOrChannels", source, ["trySend", "sendMany", "receiveMany", "close"]);
-  const { direction } = source.traits;
-  if (direction === "receive") throw refusal("the channel only receives");
-  if (direction === "both") return;
-  if (retain > 0)
-    throw refusal(
-      "options.retain needs channels that go both ways: over one that only sends, nobody tells that a subscriber has come",
-    );
-  if (isBroadcast(source) && slow !== "drop-oldest")
-    throw refusal(
-      `options.slow "${slow}" needs a channel for each subscriber: a broadcast is written once and waits for nobody, so that slow followers miss the oldest messages`,
-    );
-}
-
-function checkSize({ traits }: FrameChannel, frame: Uint8Array): void {
-  if (frame.length <= traits.maxMessageSize) return;
-  const text = `the message has ${frame.length} bytes with its topic, the limit of a channel is ${traits.maxMessageSize} (traits.maxMessageSize)`;
-  throw publishError("ERR_MESSAGE_TOO_LARGE", "publish", text);
-}
-
 function topicOf(frame: Uint8Array): string {
   return decodeTopic(frame.subarray(HEADER_BYTES, HEADER_BYTES + (frame[1] ?? 0)));
-}
-
-function refusal(text: string): ChannelError {
-  return publishError("ERR_UNSUPPORTED", "publish", text);
-}
-
-function publishError(code: ErrorCode, operation: string, text: string): ChannelError {
-  const message = text.startsWith("Cannot ") ? text : `Cannot ${operation}: ${text}`;
-  return new ChannelError(code, message, { operation });
 }
 
 /** Publishes bytes. */

@@ -11,6 +11,14 @@ export type PublisherTarget =
   | Listener<Channel<Uint8Array, Uint8Array>>
   | Iterable<PublishingChannel | Listener<Channel<Uint8Array, Uint8Array>>>;
 
+/** What a subscriber asks for. */
+export interface SubscriptionRequest {
+  /** Its channel. */
+  readonly channel: PublishingChannel;
+  /** The topic or wildcard. */
+  readonly topic: string;
+}
+
 /** Options of {@link publisher}. */
 export interface PublisherOptions<Out> {
   /** Turns messages into bytes. Without one, `publish` takes a `Uint8Array`. */
@@ -28,6 +36,11 @@ export interface PublisherOptions<Out> {
   readonly maxSubscribers?: number | undefined;
   /** Topics and wildcards that one subscriber may have. 1,024 by default; more end its channel. */
   readonly maxTopics?: number | undefined;
+  /**
+   * Decides about each subscription. Only `true` lets it be; else the subscriber's channel is closed, and `onError` gets `ERR_ACCESS_DENIED`. By default whoever has the channel may hear
+   * everything. It takes channels that go both ways: over others nobody asks.
+   */
+  readonly authorize?: ((subscription: SubscriptionRequest) => boolean) | undefined;
   /** Told why a subscriber was cut off or lost, or a listener has failed. An orderly end is no error. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
@@ -61,6 +74,8 @@ export interface Publisher<Out> extends AsyncDisposable {
   publish(topic: string, message: Out, options?: WaitOptions): Promise<void>;
   /** Whether anybody has subscribed to this topic: to spare the making of messages that nobody wants. Always `true` with a broadcast. */
   hasSubscribers(topic: string): boolean;
+  /** Asks `authorize` again about each subscription there is, after it has changed its mind: a subscriber with one that is refused loses its channel. */
+  reauthorize(): void;
   /** Who has connected, and how they keep up. */
   readonly subscribers: readonly PublisherPeer[];
   /** Messages that were dropped for slow subscribers, in all, those that have gone included. */
