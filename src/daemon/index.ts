@@ -36,3 +36,10 @@ export type {
 } from "./lifecycle/sockets.js";
 export type { DaemonEvent, DaemonStep } from "./lifecycle/steps.js";
 export { runtimeDirectory, type RuntimeDirectoryOptions } from "./runtime-directory.js";
+export { policy, type Policy, type PolicyDecision } from "./policy/policy.js";
+export { policySchema } from "./policy/data.js";
+export type { CertificateData, PolicyData, RoleData, RuleData } from "./policy/data.js";
+export type { RuleKind } from "./policy/compiled.js";
+export type { HeldRole } from "./policy/roles.js";
+export { type DaemonPeer } from "./peer.js";
+export { peerGroups } from "../mechanisms/peer-credentials.js";
