@@ -43,3 +43,5 @@ export type { RuleKind } from "./policy/compiled.js";
 export type { HeldRole } from "./policy/roles.js";
 export { type DaemonPeer } from "./peer.js";
 export { peerGroups } from "../mechanisms/peer-credentials.js";
+export { quota, type Quota, type QuotaUse } from "./quota/quota.js";
+export { QuotaError, type QuotaLimits, type QuotaName } from "./quota/limits.js";

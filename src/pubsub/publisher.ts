@@ -40,6 +40,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
   readonly #lastValues: LastValues;
   readonly #maxSubscribers: number;
   readonly #maxTopics: number;
+  readonly #admit: PublisherOptions<Out>["admit"];
   readonly #authorize: PublisherOptions<Out>["authorize"];
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #listeners: Listener<FrameChannel>[] = [];
@@ -58,13 +59,13 @@ class TopicPublisher<Out> implements Publisher<Out> {
 
   constructor(sources: readonly Source[], options: PublisherOptions<Out>) {
     const { codec = bytes() as unknown as Codec<Out, unknown>, slow = "drop-oldest" } = options;
-    const { authorize, onError } = options;
+    const { admit, authorize, onError } = options;
     checkMethods("options.codec", codec, ["encode"]);
     if (slow !== "wait" && slow !== "drop-oldest" && slow !== "disconnect")
       throw new TypeError(
         `options.slow must be "wait", "drop-oldest" or "disconnect", received ${describe(slow)}`,
       );
-    for (const [name, hook] of Object.entries({ authorize, onError }))
+    for (const [name, hook] of Object.entries({ admit, authorize, onError }))
       if (hook !== undefined && typeof hook !== "function")
         throw new TypeError(`options.${name} must be a function, received ${describe(hook)}`);
     const { queue } = options;
@@ -77,6 +78,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
     this.#lastValues = new LastValues(retain);
     this.#maxSubscribers = checkCount("options.maxSubscribers", options.maxSubscribers ?? 1024, 1, most);
     this.#maxTopics = checkCount("options.maxTopics", options.maxTopics ?? 1024, 1, most);
+    this.#admit = admit;
     this.#authorize = authorize;
     this.#onError = onError;
     this.#hooks = {
@@ -200,9 +202,24 @@ class TopicPublisher<Out> implements Publisher<Out> {
   async #accept(listener: Listener<FrameChannel>): Promise<void> {
     this.#listeners.push(listener);
     try {
-      for (;;) this.#add(await listener.accept());
+      for (;;) {
+        const channel = await listener.accept();
+        if (this.#admits(channel)) this.#add(channel);
+        else channel.destroy();
+      }
     } catch (error) {
       if (this.#closing === undefined) this.#tell(error);
+    }
+  }
+
+  #admits(channel: FrameChannel): boolean {
+    try {
+      // As with authorize: what is not true does not let it pass.
+      const admitted: unknown = this.#admit === undefined || this.#admit(channel);
+      return admitted === true;
+    } catch (error) {
+      this.#tell(error);
+      return false;
     }
   }
 

@@ -36,6 +36,8 @@ export interface PublisherOptions<Out> {
   readonly maxSubscribers?: number | undefined;
   /** Topics and wildcards that one subscriber may have. 1,024 by default; more end its channel. */
   readonly maxTopics?: number | undefined;
+  /** Asked about each channel of a listener before anything is read from it; only `true` lets it subscribe, else it is destroyed. By default every channel may. */
+  readonly admit?: ((channel: PublishingChannel) => boolean) | undefined;
   /**
    * Decides about each subscription. Only `true` lets it be; else the subscriber's channel is closed, and `onError` gets `ERR_ACCESS_DENIED`. By default whoever has the channel may hear
    * everything. It takes channels that go both ways: over others nobody asks.

@@ -51,8 +51,10 @@ export class Callee {
   called(id: CallId, name: string, input: unknown, streams: boolean, reply: unknown): void {
     const call = new ServerCall(this.#connection, id, name, true, reply);
     const { limits, wire } = this.#connection;
-    if (this.#calls.has(id)) {
-      if (wire.strictIds) throw new WireError(`the call ${String(id)} was made twice`);
+    const runs = this.#calls.has(id);
+    if (runs && wire.strictIds) throw new WireError(`the call ${String(id)} was made twice`);
+    if (!this.#begin(call, streams ? undefined : input)) return;
+    if (runs) {
       // Under this id there is a call whose answer must not be taken for this one's.
       this.#refuse(call, "ERR_INVALID_MESSAGE", `a call with the id ${JSON.stringify(id)} runs already`);
     } else if (this.inFlight >= limits.maxCallsInFlight) {
@@ -67,6 +69,7 @@ export class Callee {
 
   notified(name: string, input: unknown): void {
     const call = new ServerCall(this.#connection, null, name, false, undefined);
+    if (!this.#begin(call, input)) return;
     if (this.inFlight < this.#connection.limits.maxCallsInFlight) this.#start(call, name, input, false);
     else this.#refuse(call, "ERR_TOO_MANY_CALLS", "it was dropped: too many calls of this peer run already");
   }
@@ -118,10 +121,40 @@ export class Callee {
     this.#deadlines.close();
     for (const call of this.#calls.values()) call.abort(reason);
     for (const call of this.#notices) call.abort(reason);
-    for (const call of this.#calls.values()) if (call.output !== undefined) this.#forget(call);
+    for (const call of this.#calls.values())
+      if (call.output !== undefined) {
+        this.#forget(call);
+        this.#end(call, reason);
+      }
   }
 
   // ---- a call ---------------------------------------------------------------------------------------------------------
+
+  /** Tells the hook of a call. `false`: it has refused it. */
+  #begin(call: ServerCall, input: unknown): boolean {
+    const { onCall } = this.#service.options;
+    if (onCall === undefined) return true;
+    try {
+      call.ended = onCall(call.context, input);
+      return true;
+    } catch (error) {
+      const { wire, options } = this.#connection;
+      if (call.answers) wire.error(call.id, bodyOf(error, options.exposeStack), call.reply);
+      else this.#connection.report(error, call.context.method);
+      return false;
+    }
+  }
+
+  #end(call: ServerCall, error: unknown): void {
+    const { ended } = call;
+    if (ended === undefined) return;
+    call.ended = undefined;
+    try {
+      ended(error);
+    } catch (thrown) {
+      this.#connection.report(thrown, call.context.method);
+    }
+  }
 
   #start(call: ServerCall, name: string, input: unknown, streams: boolean): void {
     const method = this.#service.methods.get(name);
@@ -261,26 +294,31 @@ export class Callee {
   #answer(call: ServerCall, output: unknown): void {
     this.#forget(call);
     const { failure, wire } = this.#connection;
-    if (!call.answers || call.told || failure !== undefined) return;
-    try {
-      wire.result(call.id, output, call.reply);
-    } catch (error) {
-      // It has no form, or is too large: that concerns this call alone.
-      this.#fail(call, error);
+    if (call.answers && call.told === undefined && failure === undefined) {
+      try {
+        wire.result(call.id, output, call.reply);
+      } catch (error) {
+        // It has no form, or is too large: that concerns this call alone.
+        this.#fail(call, error);
+        return;
+      }
     }
+    this.#end(call, call.told ?? failure);
   }
 
   #refuse(call: ServerCall, code: string, message: string): void {
     const refusal = new Refusal(code, message);
     if (call.answers) this.#connection.wire.error(call.id, bodyOf(refusal, false), call.reply);
     else if (!call.context.method.startsWith("$/")) this.#connection.report(refusal, call.context.method);
+    this.#end(call, refusal);
   }
 
   #fail(call: ServerCall, thrown: unknown): void {
     this.#forget(call);
     const { failure, wire, options } = this.#connection;
     const { method } = call.context;
-    if (failure !== undefined || call.told) return;
+    this.#end(call, call.told ?? failure ?? thrown);
+    if (failure !== undefined || call.told !== undefined) return;
     if (!call.answers) {
       this.#connection.report(thrown, method);
       return;
@@ -313,8 +351,8 @@ export class Callee {
     const { mechanism } = channel.traits;
     call.abort(new ChannelError("ERR_TIMEOUT", text, { operation: "call", mechanism }));
     // It counts until the function ends, so that functions which do not end cannot pile up.
-    call.told = true;
-    wire.error(call.id, bodyOf(new Refusal("ERR_TIMEOUT", text), false), call.reply);
+    call.told = new Refusal("ERR_TIMEOUT", text);
+    wire.error(call.id, bodyOf(call.told, false), call.reply);
   }
 
   #keep(call: ServerCall): void {

@@ -24,7 +24,7 @@ export type {
 export { type Peer, peer, type PeerOptions } from "./peer.js";
 export { type ErrorBody, RemoteError } from "./remote-error.js";
 export { type BytesListener, serve, type Server } from "./serve.js";
-export type { ErrorOrigin, ServeOptions } from "./serve-options.js";
+export type { CallEnded, ErrorOrigin, ServeOptions } from "./serve-options.js";
 export type {
   AnyMethod,
   BytesChannel,

@@ -11,6 +11,9 @@ export interface ErrorOrigin {
   readonly method?: string | undefined;
 }
 
+/** Told how a call has ended: `undefined` when it was answered, else what the caller got, or would have got. */
+export type CallEnded = (error: unknown) => void;
+
 /** Options of `serve`. */
 export interface ServeOptions extends ConnectionOptions {
   /**
@@ -18,6 +21,13 @@ export interface ServeOptions extends ConnectionOptions {
    * `ERR_ACCESS_DENIED`. By default whoever has the channel may call everything.
    */
   readonly authorize?: ((context: CallContext) => boolean | Promise<boolean>) | undefined;
+  /**
+   * Told of each call and notification before anything is decided about it, unknown methods included, with its input as it came (`undefined` for a stream). What it throws is what the caller
+   * gets, and the call does not run. What it returns is called once, when the call is over and its function has ended: with the error if it did not succeed.
+   */
+  readonly onCall?: ((context: CallContext, input: unknown) => CallEnded | undefined) | undefined;
+  /** Asked about each channel of a listener before anything is read from it; only `true` lets it be served, else it is destroyed. By default every channel is. */
+  readonly admit?: ((channel: BytesChannel) => boolean) | undefined;
   /** What the caller is told instead of what a method has thrown. By default the error itself: name, message, `code` and `data`. */
   readonly mapError?: ((error: unknown, context: CallContext) => unknown) | undefined;
   /** Sends the stacks of errors along. `false` by default: they tell a stranger about the program. */
@@ -57,7 +67,7 @@ export interface ResolvedService {
 
 /** Checks methods and options. */
 export function resolveService(methods: MethodTable, options: ServeOptions): ResolvedService {
-  for (const name of ["authorize", "mapError", "onError"] as const) {
+  for (const name of ["authorize", "onCall", "admit", "mapError", "onError"] as const) {
     const hook: unknown = options[name];
     if (hook !== undefined && typeof hook !== "function")
       throw new TypeError(`options.${name} must be a function, received ${describe(hook)}`);

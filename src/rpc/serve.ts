@@ -157,6 +157,13 @@ class ListenerServer implements Server {
   #serve(channel: BytesChannel): void {
     let connection: Connection;
     try {
+      const { admit } = this.#service.options;
+      // As with authorize: what is not true does not let it pass.
+      const admitted: unknown = admit === undefined || admit(channel);
+      if (admitted !== true) {
+        channel.destroy();
+        return;
+      }
       connection = new Connection(channel, this.#limits, this.#service);
     } catch (error) {
       channel.destroy();

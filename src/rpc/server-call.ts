@@ -3,6 +3,7 @@ import type { Connection } from "./connection.js";
 import type { Timed } from "./deadlines.js";
 import type { ItemPump } from "./item-pump.js";
 import { ItemQueue, type ItemSource } from "./item-queue.js";
+import type { CallEnded } from "./serve-options.js";
 import type { BytesChannel, CallContext } from "./types.js";
 import type { CallId } from "./wire.js";
 
@@ -19,8 +20,10 @@ export class ServerCall implements Timed, ItemSource {
   readonly answers: boolean;
   /** Somebody has aborted it. */
   aborted = false;
-  /** It was answered before the method has ended. */
-  told = false;
+  /** It was answered before the method has ended, with this. */
+  told: Error | undefined = undefined;
+  /** Whom to tell of its end. */
+  ended: CallEnded | undefined = undefined;
   readonly #connection: Connection;
   // What the caller granted before there was a stream.
   #items = 0;
