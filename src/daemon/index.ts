@@ -45,3 +45,6 @@ export { type DaemonPeer } from "./peer.js";
 export { peerGroups } from "../mechanisms/peer-credentials.js";
 export { quota, type Quota, type QuotaUse } from "./quota/quota.js";
 export { QuotaError, type QuotaLimits, type QuotaName } from "./quota/limits.js";
+export { auditLog, type AuditEntry, type AuditLog, type AuditLogOptions } from "./audit/audit-log.js";
+export type { LineSink } from "./audit/line-writer.js";
+export { guard, type Guard, type GuardOptions } from "./guard.js";
