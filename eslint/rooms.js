@@ -35,7 +35,8 @@ const table = {
   daemon: {
     rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "rpc", "pubsub"],
     node: true,
-    packages: [],
+    // daemonMetrics() loads it when it is first called: an optional peer dependency.
+    packages: ["prom-client"],
   },
   index: {
     rooms: ["core", "native", "codec", "mechanisms", "mechanisms/*", "door", "observing"],

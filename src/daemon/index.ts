@@ -48,3 +48,14 @@ export { QuotaError, type QuotaLimits, type QuotaName } from "./quota/limits.js"
 export { auditLog, type AuditEntry, type AuditLog, type AuditLogOptions } from "./audit/audit-log.js";
 export type { LineSink } from "./audit/line-writer.js";
 export { guard, type Guard, type GuardOptions } from "./guard.js";
+export {
+  type CheckResult,
+  type Health,
+  type HealthCheck,
+  healthMethods,
+  type HealthMethods,
+  type HealthOptions,
+} from "./health/health.js";
+export { daemonMetrics, type DaemonMetrics, type DaemonMetricsOptions } from "./health/metrics.js";
+export type { PrometheusLibrary } from "./health/prometheus.js";
+export { serveMetrics, type ServeMetricsOptions } from "./health/serve-metrics.js";
