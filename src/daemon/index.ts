@@ -59,3 +59,8 @@ export {
 export { daemonMetrics, type DaemonMetrics, type DaemonMetricsOptions } from "./health/metrics.js";
 export type { PrometheusLibrary } from "./health/prometheus.js";
 export { serveMetrics, type ServeMetricsOptions } from "./health/serve-metrics.js";
+  type DroppedPrivileges,
+  dropPrivileges,
+  type DropPrivilegesOptions,
+} from "./privileges/drop-privileges.js";
+export { noNewPrivileges } from "./privileges/no-new-privileges.js";

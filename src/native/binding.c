@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -123,6 +124,9 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(yieldProcessor, "", NUMBER, process_yield())                                                                     \
     F(endedChild, "", NUMBER, process_ended_child())                                                                   \
     F(reapChild, "i", NUMBER, process_reap(INT(0)))                                                                    \
+    F(processControl, "iu", NUMBER, process_control(INT(0), (unsigned)a[1].number))                                    \
+    F(spreadNoNewPrivileges, "", NUMBER, process_spread_no_new_privileges())                                           \
+    F(clearCapabilities, "", NUMBER, process_clear_capabilities())                                                     \
     F(signalDisposition, "i", NUMBER, signal_disposition(INT(0)))                                                      \
     F(setSignalDisposition, "ii", NUMBER, signal_set_disposition(INT(0), INT(1)))
 

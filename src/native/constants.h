@@ -17,4 +17,5 @@
     X(S_IFMT) X(S_IFSOCK) X(S_IFREG) X(S_IFDIR) X(S_IFIFO)                                                             \
     X(IPC_CREAT) X(IPC_EXCL)                                                                                           \
     X(F_SEAL_SEAL) X(F_SEAL_SHRINK) X(F_SEAL_GROW) X(F_SEAL_WRITE) X(F_SEAL_FUTURE_WRITE)                              \
-    X(SI_USER) X(SI_QUEUE) X(SI_TKILL) X(SIGRTMIN) X(SIGRTMAX) X(PACKET_STRIDE) X(NAME_STRIDE) X(MESSAGE_STRIDE)
+    X(SI_USER) X(SI_QUEUE) X(SI_TKILL) X(SIGRTMIN) X(SIGRTMAX) X(PACKET_STRIDE) X(NAME_STRIDE) X(MESSAGE_STRIDE)        \
+    X(PR_SET_KEEPCAPS) X(PR_SET_NO_NEW_PRIVS)

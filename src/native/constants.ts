@@ -229,6 +229,10 @@ export const SI_USER = 0;
 export const SI_QUEUE = -1;
 export const SI_TKILL = -6;
 
+// prctl(2)
+export const PR_SET_KEEPCAPS = 8;
+export const PR_SET_NO_NEW_PRIVS = 38;
+
 /** `signalDisposition`: what a signal does, sigaction(2). */
 export const DISPOSITION_DEFAULT = 0;
 export const DISPOSITION_IGNORE = 1;

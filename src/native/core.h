@@ -231,5 +231,9 @@ int64_t process_open(int pid);
 int64_t process_yield(void);
 int64_t process_ended_child(void);
 int64_t process_reap(int pid);
+int64_t process_control(int option, unsigned value);
+// 0: all threads have it; above 0: the id of a thread that has a seccomp filter of its own.
+int64_t process_spread_no_new_privileges(void);
+int64_t process_clear_capabilities(void);
 
 #endif

@@ -420,6 +420,15 @@ export interface NativeCore {
   endedChild(): number;
   /** waitid(2): takes notice of the end of one child of this thread. Returns its pid; 0: it has not ended; `-ECHILD`: it is none. */
   reapChild(pid: number): number;
+  /** prctl(2) with one number, for the calling thread: the options `PR_*` of constants.ts. */
+  processControl(option: number, value: number): number;
+  /**
+   * Gives no_new_privs, which the calling thread must have, to all threads, by a seccomp(2) filter that allows everything. Above 0: the id of a
+   * thread that cannot take it over.
+   */
+  spreadNoNewPrivileges(): number;
+  /** capset(2): the calling thread has no capabilities any more, inheritable ones included. */
+  clearCapabilities(): number;
   /** One of `DISPOSITION_*`. */
   signalDisposition(signo: number): number;
   /** Sets `DISPOSITION_DEFAULT` or `DISPOSITION_IGNORE`. `-EBUSY` while this library has subscribers; `-EINVAL` as for signalOpen. */

@@ -1,5 +1,8 @@
 #include "core.h"
 
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,4 +53,22 @@ int64_t process_reap(int pid) {
     if (pid < 1) return -EINVAL;
     int64_t result = RESULT(syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | __WNOTHREAD, NULL));
     return result < 0 ? result : info.si_pid;
+}
+
+int64_t process_control(int option, unsigned value) {
+    return RESULT(syscall(SYS_prctl, option, (unsigned long)value, 0UL, 0UL, 0UL));
+}
+
+int64_t process_spread_no_new_privileges(void) {
+    // A filter that allows everything: what counts is that all threads take it over, and no_new_privs of this one with it.
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = 1, .filter = &allow};
+    unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    return RESULT(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
+}
+
+int64_t process_clear_capabilities(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    return RESULT(syscall(SYS_capset, &header, none));
 }

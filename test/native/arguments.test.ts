@@ -207,6 +207,9 @@ const signatures: Record<string, string> = {
   yieldProcessor: "",
   endedChild: "",
   reapChild: "int",
+  processControl: "int mode",
+  spreadNoNewPrivileges: "",
+  clearCapabilities: "",
   signalDisposition: "int",
   setSignalDisposition: "int int",
 };
