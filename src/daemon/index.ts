@@ -64,3 +64,5 @@ export { serveMetrics, type ServeMetricsOptions } from "./health/serve-metrics.j
   type DropPrivilegesOptions,
 } from "./privileges/drop-privileges.js";
 export { noNewPrivileges } from "./privileges/no-new-privileges.js";
+export { spawnSandboxed } from "./sandbox/spawn-sandboxed.js";
+export type { SandboxedChild, SandboxExit, SandboxLimits, SandboxOptions } from "./sandbox/types.js";
