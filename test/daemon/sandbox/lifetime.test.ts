@@ -56,7 +56,10 @@ describe("spawnSandboxed()", () => {
   });
 
   it("tells of a helper that crashes", async () => {
-    await using sandbox = spawnSandboxed(process.execPath, [helper], { codec: json<string | object>(), readOnly });
+    await using sandbox = spawnSandboxed(process.execPath, [helper], {
+      codec: json<string | object>(),
+      readOnly,
+    });
     await sandbox.channel.send("crash");
     await expect(sandbox.channel.receive({ timeout: 30_000 })).rejects.toMatchObject({
       code: expect.stringMatching(/ERR_END_OF_CHANNEL|ERR_PEER_DIED/) as string,
