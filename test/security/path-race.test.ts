@@ -20,10 +20,10 @@ const STRANGER = 65532;
 const ROUNDS = 10_000;
 const swapper = fileURLToPath(new URL("../support/peers/security/swap.py", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sluice-race-"));
-const umask = process.umask();
+let umask: number | undefined;
 
 afterEach(() => {
-  process.umask(umask);
+  if (umask !== undefined) process.umask(umask);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -61,7 +61,7 @@ it("a path that another user swaps during listen(), 10,000 times, never makes us
   await using attacker = startProgram("python3", [swapper, path, victims], user);
   await attacker.expectLine("swapping");
   // So that the file's mode has to be mended after it was bound.
-  process.umask(0o077);
+  umask = process.umask(0o077);
   const codes: Record<string, number> = {};
   let listened = 0;
   const count = (error: unknown): void => {
