@@ -173,7 +173,7 @@ describe("the seccomp filter", () => {
   it("has the numbers that the kernel's headers have", () => {
     const names = [...Object.keys(DENIED_CALLS)];
     const source = ["#include <asm/unistd.h>", ...names.map((name) => `@ __NR_${name}`)].join("\n");
-    const output = execFileSync("gcc", ["-E", "-P", "-"], { input: source, encoding: "utf8" });
+    const output = execFileSync("cc", ["-E", "-P", "-"], { input: source, encoding: "utf8" });
     const numbers = output
       .split("\n")
       .filter((line) => line.startsWith("@"))
