@@ -41,7 +41,7 @@ export { policySchema } from "./policy/data.js";
 export type { CertificateData, PolicyData, RoleData, RuleData } from "./policy/data.js";
 export type { RuleKind } from "./policy/compiled.js";
 export type { HeldRole } from "./policy/roles.js";
-export { type DaemonPeer } from "./peer.js";
+export type { DaemonPeer } from "./peer.js";
 export { peerGroups } from "../mechanisms/peer-credentials.js";
 export { quota, type Quota, type QuotaUse } from "./quota/quota.js";
 export { QuotaError, type QuotaLimits, type QuotaName } from "./quota/limits.js";
@@ -59,6 +59,7 @@ export {
 export { daemonMetrics, type DaemonMetrics, type DaemonMetricsOptions } from "./health/metrics.js";
 export type { PrometheusLibrary } from "./health/prometheus.js";
 export { serveMetrics, type ServeMetricsOptions } from "./health/serve-metrics.js";
+export {
   type DroppedPrivileges,
   dropPrivileges,
   type DropPrivilegesOptions,
