@@ -27,7 +27,8 @@ const common = [
 // Nothing that would pull in symbols of one libc's version. `nodelete`: Node closes an addon with the last worker that uses it, but a
 // signal may still be on its way to the handler in it.
 const universal = [
-  ..."-O2 -U_FORTIFY_SOURCE -fno-stack-protector -fno-plt -nostdlib -nostartfiles".split(" "),
+  // Small rather than unrolled: what takes time here are system calls, and the package carries a file for each CPU.
+  ..."-Os -U_FORTIFY_SOURCE -fno-stack-protector -fno-plt -nostdlib -nostartfiles".split(" "),
   // Tables for unwinding, which C does not do, are a sixth of the file, and on arm64 make it fill a second page of 64 KiB.
   ..."-fno-unwind-tables -fno-asynchronous-unwind-tables".split(" "),
   ..."-Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete -Wl,--build-id=none -s".split(" "),

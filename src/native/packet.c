@@ -1,3 +1,4 @@
+#include "control.h"
 #include "core.h"
 
 #include <string.h>
@@ -43,7 +44,7 @@ int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, co
 // Reads the sender's credentials and takes the descriptors, or closes them: a peer may attach some to any message, and unread they would stay open.
 static int32_t read_control(struct msghdr *message, struct packet_sink *sink, int32_t *record) {
     int32_t flags = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = control_after(message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
         struct ucred sender;
         memcpy(&sender, CMSG_DATA(part), sizeof sender);
