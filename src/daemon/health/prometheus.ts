@@ -9,7 +9,7 @@ export interface PrometheusLibrary {
   /** Makes a number that goes up. */
   readonly Counter: typeof Counter;
   /** Makes a set of them. */
-  readonly Registry: new () => Registry;
+  readonly Registry: typeof Registry;
 }
 
 /** Loads prom-client, an optional peer dependency, when metrics are first asked for. */

@@ -25,7 +25,9 @@ export interface DropPrivilegesOptions {
 
 /** Who this process is now, real, effective and saved, in each of its threads. */
 export interface DroppedPrivileges {
+  /** Real, effective and saved user id. */
   readonly uid: number;
+  /** Real, effective and saved group id. */
   readonly gid: number;
   /** Supplementary groups, in rising order. */
   readonly groups: readonly number[];

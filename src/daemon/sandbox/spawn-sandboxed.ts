@@ -38,8 +38,8 @@ export function spawnSandboxed(
  *
  * The helper runs by bubblewrap in namespaces of its own. There is no network and no socket; no process but its own; of files `/usr` with programs and libraries, an empty `/tmp` in
  * memory, a `/proc` of its own, and the paths that are named, read-only; no environment but the one given; no capability, and no way to get one. It has limits on processes, memory and
- * descriptors, and a seccomp filter against the calls that it has no use for. Of descriptors it has its channel, as with {@link AnonymousPipe.spawn} (a Node helper opens it by
- * {@link AnonymousPipe.inherit}), a standard error that `exited` tells of, and /dev/null as input and output. To be sure of that, descriptors of this process which are not close-on-exec become so.
+ * descriptors, and a seccomp filter against the calls that it has no use for. Of descriptors it has its channel, as with `AnonymousPipe.spawn()` (a Node helper opens it by
+ * `AnonymousPipe.inherit()`), a standard error that `exited` tells of, and /dev/null as input and output. To be sure of that, descriptors of this process which are not close-on-exec become so.
  *
  * It never outlives this process, nor its channel or the thread that has called, however these end: all that runs in the sandbox is killed, one second after its channel
  * has ended. Where this process is root, the helper runs as
