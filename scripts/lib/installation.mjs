@@ -39,7 +39,7 @@ async function install() {
     cwd: folder,
   });
   // What an example uses beside the library. Linked, so that nothing is fetched.
-  for (const name of ["zod", "vscode-jsonrpc"])
+  for (const name of ["zod", "vscode-jsonrpc", "prom-client"])
     symlinkSync(path.join(root, "node_modules", name), path.join(folder, "node_modules", name));
   return { folder, tarball };
 }
