@@ -77,8 +77,8 @@ const daemon: sluice.Daemon = await sluice.runDaemon({
     use(audit);
     use(metrics);
     const state = use(new State(folder));
-    for (const survivor of await state.clean())
-      logger.warn(survivor, "killed a process that had outlived its supervisor");
+    for (const { pid: survivor, program } of await state.clean())
+      logger.warn({ survivor, program }, "killed a process that had outlived its supervisor");
     state.write();
     const counters = use(new Counters(state.counters));
     const lost = (err: unknown): void => {
