@@ -13,8 +13,10 @@ import { type CallId, type Wire, WireError, type WireSink } from "./wire.js";
 
 /** While this side waits for answers it reads on although its own answers find no room, or two that call each other could both stop; up to here. */
 const MOST_BACKLOG = 16 * 1024 * 1024;
-/** Records read without a turn of the event loop. */
-const RECORDS_A_TURN = 4096;
+/** Milliseconds that are read without letting the others have a turn: a peer that floods must not make them wait. */
+const TURN_MS = 1;
+/** The clock is looked at after so many records. */
+const RECORDS_A_LOOK = 16;
 const NOTHING: ResolvedService = { methods: new Map(), options: {} };
 
 const inUse = new WeakSet<BytesChannel>();
@@ -175,16 +177,21 @@ export class Connection implements WireSink {
   async #read(): Promise<void> {
     const perMessage = this.channel.traits.peerIdentity === "message";
     let records = 0;
+    let turn = performance.now();
     try {
       while (this.failure === undefined) {
         const messages = perMessage ? await this.#receiveOne() : await this.#receive();
         for (const message of messages) {
           this.wire.feed(message);
-          while (this.wire.step(this)) {
+          // Once for the message too: those that hold nothing are work as well.
+          do {
             if (this.outbox.blocked) await this.#waitForRoom();
             if (this.failure !== undefined) return;
-            if (++records % RECORDS_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-          }
+            if (++records % RECORDS_A_LOOK === 0 && performance.now() - turn > TURN_MS) {
+              await new Promise((resolve) => setImmediate(resolve));
+              turn = performance.now();
+            }
+          } while (this.wire.step(this));
         }
         // What could be answered at once leaves now: whoever waits for the next call may offer the processor to its sender.
         this.outbox.flush();

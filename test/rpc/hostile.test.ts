@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { MemoryChannel, UnixSocket } from "sluice";
 import { createClient, peer, type Protocol, serve } from "sluice/rpc";
+import { until } from "../mechanisms/unix-socket/support.js";
 import { cleanUp, unixStream } from "./pairs.js";
 
 const methods = {
@@ -240,6 +241,31 @@ describe("the JSON-RPC wire", () => {
       await bad.closed;
       expect(errors).toHaveLength(1);
     });
+  });
+});
+
+describe("a peer that floods", () => {
+  test.each<[string, Protocol, Buffer, number]>([
+    ["with messages", "json-rpc", Buffer.from('{"jsonrpc":"2.0","method":"slow"}'), 20_000],
+    ["with many records in each message", "compact", Buffer.concat(Array(1000).fill(record(2, 0, 0, "slow"))), 20],
+  ])("%s lets others have their turn", async (_how, protocol, message, count) => {
+    const [flooder, served] = MemoryChannel.pair({ receiveQueue: { messages: 100_000, bytes: 2 ** 24 } });
+    let calls = 0;
+    const slow = () => {
+      calls++;
+      const end = performance.now() + 0.1;
+      while (performance.now() < end);
+    };
+    const server = serve(served, { slow }, { protocol });
+    if (protocol === "compact") await flooder.send(hello);
+    void flooder.sendMany(Array<Buffer>(count).fill(message)).catch(() => undefined);
+    await until(() => calls > 0);
+    const before = calls;
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    // 1 ms each, and what the machine takes.
+    expect(calls - before).toBeLessThan(5000);
+    flooder.destroy();
+    await server.close({ deadline: 0 });
   });
 });
 
