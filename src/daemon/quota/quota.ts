@@ -61,6 +61,8 @@ class UserQuota implements Quota {
   };
   readonly #limits: Limits;
   readonly #users = new Map<string, User>();
+  /** One of each: in a flood, noting where each was made would take longer than to refuse. */
+  readonly #errors = new Map<QuotaName, QuotaError>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(limits: Limits) {
@@ -134,7 +136,7 @@ class UserQuota implements Quota {
     if (!this.#holds("descriptors", user.descriptors + handles.length <= this.#limits.descriptors)) {
       for (const handle of handles) handle.close();
       this.#forget(user);
-      throw new QuotaError("descriptors", this.#limits.descriptors);
+      throw this.#error("descriptors");
     }
     user.descriptors += handles.length;
     const closed = (): void => {
@@ -191,7 +193,13 @@ class UserQuota implements Quota {
 
   #overflow(name: QuotaName): QuotaError {
     this.overflows[name]++;
-    return new QuotaError(name, this.#limits[name]);
+    return this.#error(name);
+  }
+
+  #error(name: QuotaName): QuotaError {
+    let error = this.#errors.get(name);
+    if (error === undefined) this.#errors.set(name, (error = new QuotaError(name, this.#limits[name])));
+    return error;
   }
 
   #awaitFirst(channel: AnyChannel): ReturnType<typeof setTimeout> | undefined {

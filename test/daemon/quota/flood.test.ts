@@ -15,11 +15,16 @@ const as = (uid: number) => (isRoot ? { uid, gid: uid } : {});
 
 const methods = {
   echo: ({ text }: { text: string }) => text,
+  wait: () => new Promise<void>((resolve) => setTimeout(resolve, 50)),
+  much: () => "x".repeat(50_000),
 };
 
 test.each<[QuotaName, QuotaLimits]>([
   ["connections", { connections: 16 }],
   ["firstMessageTimeout", { firstMessageTimeout: 100 }],
+  ["callsInFlight", { callsInFlight: 16 }],
+  ["queuedBytes", { queuedBytes: 200_000 }],
+  ["messagesPerSecond", { messagesPerSecond: 2000 }],
 ])(
   "while a user floods the daemon and meets its quota of %s, all calls of another succeed",
   async (way, given) => {
@@ -49,7 +54,7 @@ test.each<[QuotaName, QuotaLimits]>([
 );
 
 async function expectNoHarm(name: string): Promise<void> {
-  await using polite = startPeer("daemon/polite", [name, "300"], as(POLITE));
+  await using polite = startPeer("daemon/polite", [name, "100"], as(POLITE));
   const { failed, slowest } = JSON.parse(await polite.nextLine()) as { failed: number; slowest: number };
   expect([failed, polite.stderr]).toEqual([0, ""]);
   expect(slowest).toBeLessThan(2000);

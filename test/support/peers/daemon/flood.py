@@ -1,50 +1,68 @@
-# Floods a daemon that speaks JSON-RPC in lines, in one way, for as long as it is let live: flood.py NAME WAY
+# Floods a daemon that speaks JSON-RPC in lines, in one way, and never reads, for as long as both live: flood.py NAME WAY
 import array, os, socket, sys
 
 name = "\0" + sys.argv[1]
 way = sys.argv[2]
 
 
-def connect():
-    s = socket.socket(socket.AF_UNIX)
-    s.setblocking(False)
-    try:
-        s.connect(name)
-        return s
-    except OSError:
-        # The backlog is full: the next round tries again.
-        s.close()
-        return None
+def request(method, params, **more):
+    parts = ['"%s":%s' % pair for pair in more.items()]
+    parts += ['"jsonrpc":"2.0"', '"method":"%s"' % method, '"params":%s' % params]
+    return ("{%s}\n" % ",".join(parts)).encode()
 
 
-def send(s, data, ancillary=()):
-    try:
-        s.sendmsg([data], ancillary)
-        return True
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+# What is sent on each connection, again and again.
+messages = {
+    "connections": b"\n",
+    "firstMessageTimeout": b"x",
+    "descriptors": b"take\n",
+    "callsInFlight": b"".join(request("wait", "[]", id=n) for n in range(50)),
+    "messagesPerSecond": 50 * request("echo", '{"text":"flood"}'),
+    "queuedBytes": b"".join(request("much", "[]", id=n) for n in range(50)),
+    "junk": 50 * b"{}\n",
+}
 
 
-fds = array.array("i", [os.open("/dev/null", os.O_RDONLY) for _ in range(8)])
-rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
+class Connection:
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.setblocking(False)
+        self.rest = b""
+
+    def connect(self):
+        try:
+            self.socket.connect(name)
+            return True
+        except ConnectionRefusedError:
+            sys.exit("nobody listens any more")
+        except OSError:
+            # The backlog is full: the next round tries again.
+            self.socket.close()
+            return False
+
+    # Goes on where the last round has stopped, so that what arrives are whole lines. False: it was cut off.
+    def send(self):
+        try:
+            self.rest = self.rest or messages[way]
+            self.rest = self.rest[self.socket.sendmsg([self.rest], ancillary) :]
+            return True
+        except BlockingIOError:
+            return True
+        except OSError:
+            self.socket.close()
+            return False
+
+
+ancillary = []
+if way == "descriptors":
+    fds = array.array("i", [os.open("/dev/null", os.O_RDONLY) for _ in range(8)])
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
 most = 400 if way == "connections" else 8
 held = []
 print("flooding", flush=True)
 while True:
-    s = connect() if len(held) < most else held.pop(0)
-    if s is None:
-        s = held.pop(0) if held else connect()
-    if s is None:
-        continue
-    if way == "connections":
-        lives = send(s, b"\n")
-    elif way == "firstMessageTimeout":
-        lives = send(s, b"x")
-    else:
-        lives = send(s, b"take\n", rights)
-    if lives:
-        held.append(s)
-    else:
-        s.close()
+    if len(held) < most:
+        connection = Connection()
+        if connection.connect():
+            held.append(connection)
+    held = [connection for connection in held if connection.send()]
