@@ -97,6 +97,17 @@ export function fromEndpoint(bytes: Buffer, start = 0): InternetAddress {
   return { host: scope === 0 ? colons(bytes, address) : `${colons(bytes, address)}%${scope}`, port };
 }
 
+/** Who is at an address, as far as can be told: an IPv4 address, or the /64 of an IPv6 address, of which one host has as many as it likes. */
+export function networkOf(host: string): string {
+  if (!host.includes(":")) return host;
+  const endpoint = Buffer.from(toEndpoint({ host: host.replace(/%.*/, ""), port: 0 }));
+  // IPv4 in the clothes of IPv6 stands for one host.
+  const { host: plain } = fromEndpoint(endpoint);
+  if (!plain.includes(":")) return plain;
+  endpoint.fill(0, ADDRESS + 8, SCOPE);
+  return `${colons(endpoint, ADDRESS)}/64`;
+}
+
 /**
  * The index of a network interface, given by its name or by an address that it has.
  *

@@ -1,3 +1,4 @@
+import { setBacklog } from "../core/backlog.js";
 import type { Channel } from "../core/channel.js";
 import { Deque } from "../core/deque.js";
 import type { ResolvedQueueLimits } from "../core/options.js";
@@ -47,6 +48,7 @@ export class Outbox {
 
   constructor(channel: FrameChannel, limits: ResolvedQueueLimits, hooks: OutboxHooks) {
     this.channel = channel;
+    setBacklog(channel, this);
     this.#limits = limits;
     this.#hooks = hooks;
     this.#tellsDrops = channel.traits.direction === "both";
@@ -56,7 +58,7 @@ export class Outbox {
     return this.#queue.length;
   }
 
-  get bytes(): number {
+  get backlogBytes(): number {
     return this.#bytes;
   }
 

@@ -188,7 +188,7 @@ class TopicPublisher<Out> implements Publisher<Out> {
       channel: outbox.channel,
       topics: [...outbox.patterns],
       queuedMessages: outbox.messages,
-      queuedBytes: outbox.bytes,
+      queuedBytes: outbox.backlogBytes,
       dropped: outbox.dropped,
     }));
   }

@@ -63,8 +63,11 @@ export class Callee {
     } else this.#start(call, name, input, streams);
   }
 
-  refused(id: CallId, error: ErrorBody, reply: unknown): void {
-    this.#connection.wire.error(id, error, reply);
+  refused(id: CallId, name: string, error: ErrorBody, answers: boolean, reply: unknown): void {
+    const call = new ServerCall(this.#connection, id, name, answers, reply);
+    if (!this.#begin(call, undefined)) return;
+    if (answers) this.#connection.wire.error(id, error, reply);
+    this.#end(call, error);
   }
 
   notified(name: string, input: unknown): void {

@@ -120,8 +120,8 @@ export class Connection implements WireSink {
     this.callee.called(id, method, input, streams, reply);
   }
 
-  refused(id: CallId, error: ErrorBody, reply: unknown): void {
-    this.callee.refused(id, error, reply);
+  refused(id: CallId, method: string, error: ErrorBody, answers: boolean, reply: unknown): void {
+    this.callee.refused(id, method, error, answers, reply);
   }
 
   notified(method: string, input: unknown): void {

@@ -1,3 +1,4 @@
+import { setBacklog } from "../core/backlog.js";
 import { Deque } from "../core/deque.js";
 import { ChannelError } from "../core/errors.js";
 import { copyOf } from "../core/view.js";
@@ -39,6 +40,7 @@ export class Outbox {
    */
   constructor(channel: BytesChannel, broken: (error: unknown) => void) {
     this.#channel = channel;
+    setBacklog(channel, this);
     this.#broken = broken;
     const { maxMessageSize, reliable } = channel.traits;
     this.maxMessageSize = maxMessageSize;

@@ -22,8 +22,8 @@ export interface ServeOptions extends ConnectionOptions {
    */
   readonly authorize?: ((context: CallContext) => boolean | Promise<boolean>) | undefined;
   /**
-   * Told of each call and notification before anything is decided about it, unknown methods included, with its input as it came (`undefined` for a stream). What it throws is what the caller
-   * gets, and the call does not run. What it returns is called once, when the call is over and its function has ended: with the error if it did not succeed.
+   * Told of each call and notification before anything is decided about it, unknown methods included, with its input as it came (`undefined` for a stream), and of what cannot be read as one:
+   * its method is "" where nobody knows. What it throws is what the caller gets, and the call does not run. What it returns is called once, when the call is over and its function has ended: with the error if it did not succeed.
    */
   readonly onCall?: ((context: CallContext, input: unknown) => CallEnded | undefined) | undefined;
   /** Asked about each channel of a listener before anything is read from it; only `true` lets it be served, else it is destroyed. By default every channel is. */

@@ -8,8 +8,8 @@ export interface WireSink {
   // ---- from a caller ----
   /** `streams`: the input is a stream. `reply`: what the wire wants to be given with the answer. */
   called(id: CallId, method: string, input: unknown, streams: boolean, reply: unknown): void;
-  /** A call that cannot be made, with the reason. */
-  refused(id: CallId, error: ErrorBody, reply: unknown): void;
+  /** What cannot be called, with the reason; its method is "" where nobody knows. `answers`: it is to be told. */
+  refused(id: CallId, method: string, error: ErrorBody, answers: boolean, reply: unknown): void;
   notified(method: string, input: unknown): void;
   cancelled(id: CallId): void;
   inputItem(id: CallId, item: unknown, size: number): void;

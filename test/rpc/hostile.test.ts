@@ -247,7 +247,12 @@ describe("the JSON-RPC wire", () => {
 describe("a peer that floods", () => {
   test.each<[string, Protocol, Buffer, number]>([
     ["with messages", "json-rpc", Buffer.from('{"jsonrpc":"2.0","method":"slow"}'), 20_000],
-    ["with many records in each message", "compact", Buffer.concat(Array(1000).fill(record(2, 0, 0, "slow"))), 20],
+    [
+      "with many records in each message",
+      "compact",
+      Buffer.concat(Array(1000).fill(record(2, 0, 0, "slow"))),
+      20,
+    ],
   ])("%s lets others have their turn", async (_how, protocol, message, count) => {
     const [flooder, served] = MemoryChannel.pair({ receiveQueue: { messages: 100_000, bytes: 2 ** 24 } });
     let calls = 0;

@@ -8,7 +8,7 @@ export interface QuotaLimits {
   /** Calls that run at a time, streams included. */
   readonly callsInFlight?: number | undefined;
   /**
-   * Bytes that wait in the queues of the user's channels, in and out. Looked at every 50 ms: while they are over the limit calls are refused, and if they still are at the
+   * Bytes that wait in the queues of the user's channels, in and out, and for them: answers and publications. Looked at every 50 ms: while they are over the limit calls are refused, and if they still are at the
    * next look, the channel with the most of them is cut off.
    */
   readonly queuedBytes?: number | undefined;

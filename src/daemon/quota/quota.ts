@@ -15,7 +15,7 @@ type AnyChannel = Channel<never, unknown>;
 
 /** What one user has open. */
 export interface QuotaUse {
-  /** Who: `"uid:1000"`, `"tls:"` and the certificate's SHA-256, `"address:10.0.0.7"`, or `"unknown"`. */
+  /** Who: `"uid:1000"`, `"tls:"` and the certificate's SHA-256, `"address:10.0.0.7"`, `"address:2001:db8::/64"`, or `"unknown"`. */
   readonly user: string;
   /** Channels. */
   readonly connections: number;
@@ -237,7 +237,7 @@ function cutOff(channel: AnyChannel, cause: QuotaError): ChannelError {
 }
 
 /**
- * Limits what each user takes of this process, however many connections that is spread over: a uid, a certificate, or (over TCP without one) an address. One who meets a limit is refused, and
+ * Limits what each user takes of this process, however many connections that is spread over: a uid, a certificate, or (over TCP without one) an address, of IPv6 a /64. One who meets a limit is refused, and
  * counted; the others do not notice.
  *
  * @param limits - for each user; 1 or more each

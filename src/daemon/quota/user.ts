@@ -1,4 +1,6 @@
+import { backlogOf } from "../../core/backlog.js";
 import type { Channel } from "../../core/channel.js";
+import { networkOf } from "../../mechanisms/internet-address.js";
 import { certifiedBy } from "../policy/roles.js";
 import { type DaemonPeer, uidOf } from "../peer.js";
 import type { TokenBucket } from "./bucket.js";
@@ -33,7 +35,7 @@ export class User {
     this.queuedBytes = 0;
     for (const channel of this.channels) {
       const { sendQueue, receiveQueue } = channel.statistics();
-      const bytes = sendQueue.bytes + receiveQueue.bytes;
+      const bytes = sendQueue.bytes + receiveQueue.bytes + backlogOf(channel);
       this.queuedBytes += bytes;
       if (bytes <= most) continue;
       most = bytes;
@@ -43,12 +45,12 @@ export class User {
   }
 }
 
-/** Who is counted as one: a uid, a certificate, an address. Those of whom nothing is known share what they may have. */
+/** Who is counted as one: a uid, a certificate, an address of IPv4 or a /64 of IPv6. Those of whom nothing is known share what they may have. */
 export function keyOf(peer: DaemonPeer | undefined): string {
   const uid = uidOf(peer);
   if (uid !== undefined) return `uid:${uid}`;
   const certificate = certifiedBy(peer);
   if (certificate !== undefined) return `tls:${certificate.fingerprint256}`;
   const { remoteAddress } = (peer ?? {}) as { readonly remoteAddress?: { readonly host?: unknown } };
-  return typeof remoteAddress?.host === "string" ? `address:${remoteAddress.host}` : "unknown";
+  return typeof remoteAddress?.host === "string" ? `address:${networkOf(remoteAddress.host)}` : "unknown";
 }

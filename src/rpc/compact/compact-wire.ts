@@ -151,14 +151,15 @@ export class CompactWire implements Wire {
       case record.CALL: {
         const method = this.#name(name, body);
         const input = this.#value(form & ~record.STREAMS, body, end, "input");
-        if (input instanceof Refusal) sink.refused(id, input.error, undefined);
+        if (input instanceof Refusal) sink.refused(id, method, input.error, true, undefined);
         else sink.called(id, method, input, (form & record.STREAMS) !== 0, undefined);
         return;
       }
       case record.NOTIFY: {
         const method = this.#name(name, body);
         const input = this.#value(form, body, end, "input");
-        if (!(input instanceof Refusal)) sink.notified(method, input);
+        if (input instanceof Refusal) sink.refused(id, method, input.error, false, undefined);
+        else sink.notified(method, input);
         return;
       }
       case record.CANCEL:

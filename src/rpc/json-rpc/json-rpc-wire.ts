@@ -24,6 +24,8 @@ export class JsonRpcWire implements Wire {
   #elements: readonly unknown[] = [];
   #next = 0;
   #batch: Batch | undefined;
+  /** Why the message is none. */
+  #fault: ErrorBody | undefined;
 
   constructor(outbox: Outbox, limits: Limits) {
     this.#outbox = outbox;
@@ -105,7 +107,7 @@ export class JsonRpcWire implements Wire {
         );
       value = parseUntrustedJson(decodeUtf8(message, "json-rpc"));
     } catch (error) {
-      this.#complain(PARSE_ERROR, error instanceof Error ? error.message : String(error));
+      this.#fault = fault(PARSE_ERROR, error instanceof Error ? error.message : String(error));
       return;
     }
     if (!Array.isArray(value)) {
@@ -113,10 +115,8 @@ export class JsonRpcWire implements Wire {
       return;
     }
     if (value.length === 0 || value.length > MOST_IN_BATCH) {
-      this.#complain(
-        INVALID_REQUEST,
-        `a batch must have 1 to ${MOST_IN_BATCH} elements, received ${value.length}`,
-      );
+      const text = `a batch must have 1 to ${MOST_IN_BATCH} elements, received ${value.length}`;
+      this.#fault = fault(INVALID_REQUEST, text);
       return;
     }
     this.#elements = value;
@@ -126,6 +126,12 @@ export class JsonRpcWire implements Wire {
   }
 
   step(sink: WireSink): boolean {
+    const found = this.#fault;
+    if (found !== undefined) {
+      this.#fault = undefined;
+      sink.refused(null, "", found, true, undefined);
+      return true;
+    }
     if (this.#next >= this.#elements.length) {
       this.#elements = [];
       return false;
@@ -136,22 +142,22 @@ export class JsonRpcWire implements Wire {
 
   #read(element: unknown, sink: WireSink): void {
     if (!isObject(element)) {
-      this.#complain(INVALID_REQUEST, "a message must be an object");
+      this.#refuse(sink, "a message must be an object");
       return;
     }
     const { id, method, params } = element;
     if (method !== undefined) this.#readRequest(id, method, params, "id" in element, sink);
     else if ("result" in element || "error" in element) this.#readResponse(element, sink);
-    else this.#complain(INVALID_REQUEST, "a message has neither a method nor a result nor an error", id);
+    else this.#refuse(sink, "a message has neither a method nor a result nor an error", id);
   }
 
   #readRequest(id: unknown, method: unknown, params: unknown, answers: boolean, sink: WireSink): void {
-    if (typeof method !== "string") this.#complain(INVALID_REQUEST, "method must be a string", id);
+    if (typeof method !== "string") this.#refuse(sink, "method must be a string", id);
     else if (params !== undefined && (typeof params !== "object" || params === null) && answers)
-      this.#complain(INVALID_REQUEST, "params must be an array or an object", id);
+      this.#refuse(sink, "params must be an array or an object", id, method);
     else if (!answers) this.#readNotification(method, params, sink);
     else if (isId(id)) sink.called(id, method, params, false, this.#batch);
-    else this.#complain(INVALID_REQUEST, "id must be a string, a number or null");
+    else this.#refuse(sink, "id must be a string, a number or null", null, method);
   }
 
   #readNotification(method: string, params: unknown, sink: WireSink): void {
@@ -176,8 +182,8 @@ export class JsonRpcWire implements Wire {
 
   // ---- beneath --------------------------------------------------------------------------------------------------------
 
-  #complain(code: number, message: string, id?: unknown): void {
-    this.#reply({ jsonrpc: "2.0", id: isId(id) ? id : null, error: { code, message } }, this.#batch);
+  #refuse(sink: WireSink, text: string, id?: unknown, method = ""): void {
+    sink.refused(isId(id) ? id : null, method, fault(INVALID_REQUEST, text), true, this.#batch);
   }
 
   #send(message: object): void {
@@ -196,6 +202,10 @@ export class JsonRpcWire implements Wire {
     this.#outbox.checkSize(bytes.length);
     this.#outbox.message(bytes);
   }
+}
+
+function fault(code: number, message: string): ErrorBody {
+  return { name: "Error", code, message };
 }
 
 /** Whether an element of a batch gets an answer: requests, and what is no message at all. */

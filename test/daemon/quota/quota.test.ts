@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type FileHandle, MemoryChannel, UnixSocket } from "sluice";
-import { quota, QuotaError, type QuotaLimits } from "sluice/daemon";
-import { publisher } from "sluice/pubsub";
+import { type Quota, quota, QuotaError, type QuotaLimits } from "sluice/daemon";
+import { publisher, subscriber } from "sluice/pubsub";
 import { createClient, serve } from "sluice/rpc";
 import { closeAll, freshPath, until } from "../../mechanisms/unix-socket/support.js";
 
@@ -133,6 +133,56 @@ describe("quota()", () => {
     await until(() => limits.users.length === 0);
   });
 
+  test("counts inputs and messages that are refused before they become calls", async () => {
+    const limits = quota({ messagesPerSecond: 10 });
+    const told: string[] = [];
+    const onCall: Quota["onCall"] = (context) => {
+      told.push(context.method);
+      return limits.onCall(context);
+    };
+    const options = { onCall, maxInputSize: 1000, onError: () => undefined };
+    const methods = { take: (text: string) => text.length };
+    const [left, right] = UnixSocket.pair();
+    const server = serve(left, methods, options);
+    const client = createClient<typeof methods>(right);
+    const large = "x".repeat(2000);
+    await expect(client.take(large)).rejects.toMatchObject({ code: "ERR_MESSAGE_TOO_LARGE" });
+    await client.notify.take(large);
+    await expect(client.take("small")).resolves.toBe(5);
+    await client.close();
+    await server.closed;
+
+    const [sender, receiver] = UnixSocket.pair();
+    const other = serve(receiver, methods, { ...options, protocol: "json-rpc" });
+    const wrong = ["{", "[]", "7", "{}", '{"method":7}', '{"method":"take","params":7,"id":1}', `"${large}"`];
+    await sender.sendMany([...wrong, ...wrong].map((text) => Buffer.from(text)));
+    const answers: unknown[] = [];
+    for (let n = 0; n < 14; n++) answers.push(JSON.parse(String(await sender.receive())));
+    expect(answers[0]).toMatchObject({ id: null, error: { code: -32700 } });
+    expect(answers[5]).toMatchObject({ id: 1, error: { code: -32600 } });
+    expect(answers[13]).toMatchObject({ error: { data: { code: "ERR_QUOTA_EXCEEDED" } } });
+    expect(limits.overflows.messagesPerSecond).toBe(7);
+    const names = ["", "", "", "", "", "take", ""];
+    expect(told).toEqual(["take", "take", "take", ...names, ...names]);
+    await sender.close();
+    await other.closed;
+  });
+
+  test("counts an address of IPv4 as one user, and a /64 of IPv6", () => {
+    const limits = quota({ messagesPerSecond: 1 });
+    const from = (host: string): boolean =>
+      limits.allow({ remoteAddress: { host, port: 7 }, tls: undefined });
+    expect(["2001:db8:1:2:3::4", "10.0.0.7", "fe80::1%lo"].map(from)).toEqual([true, true, true]);
+    expect(["2001:db8:1:2::", "::ffff:10.0.0.7", "fe80::2"].map(from)).toEqual([false, false, false]);
+    expect(["2001:db8:1:3:3::4", "10.0.0.8", "::1"].map(from)).toEqual([true, true, true]);
+    expect(limits.users.map(({ user }) => user).slice(0, 4)).toEqual([
+      "address:2001:db8:1:2::/64",
+      "address:10.0.0.7",
+      "address:fe80::/64",
+      "address:2001:db8:1:3::/64",
+    ]);
+  });
+
   test("cuts off a channel whose first message does not come in time, and no other", async () => {
     const limits = quota({ firstMessageTimeout: 50 });
     const path = freshPath();
@@ -169,6 +219,36 @@ describe("quota()", () => {
     expect(String(await keen.receive())).toBe("news");
     await until(() => limits.users[0]?.connections === 1);
     await closeAll([lazy, keen, first, second]);
+  });
+
+  test("counts the answers and publications that wait before the queues of a channel", async () => {
+    const limits = quota({ queuedBytes: 2 ** 30 });
+    const queued = (): number => limits.users[0]?.queuedBytes ?? 0;
+    const { opened, open } = gate();
+    const big = () => opened.then(() => "x".repeat(400_000));
+    const [caller, called] = UnixSocket.pair({ sendQueue: { bytes: 1000 }, receiveQueue: { messages: 1 } });
+    limits.admit(called);
+    const calls = serve(called, { big }, { protocol: "json-rpc", onCall: limits.onCall });
+    for (let id = 0; id < 20; id++)
+      await caller.send(Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, method: "big" })));
+    await until(() => limits.users[0]?.callsInFlight === 20);
+    open();
+    await until(() => queued() > 7_000_000);
+    caller.destroy();
+    called.destroy();
+    await calls.closed;
+    expect(queued()).toBe(0);
+
+    const [reader, read] = UnixSocket.pair({ sendQueue: { bytes: 1000 }, receiveQueue: { messages: 1 } });
+    limits.admit(read);
+    const news = publisher<Buffer>(read, { queue: { bytes: 2_000_000 } });
+    subscriber(reader, { topics: ["news"] });
+    await until(() => news.subscribers[0]?.topics.length === 1);
+    for (let n = 0; n < 20; n++) await news.publish("news", Buffer.alloc(400_000));
+    await until(() => queued() > 1_500_000);
+    reader.destroy();
+    read.destroy();
+    await news.close();
   });
 
   test("counts descriptors until they are closed or taken, and closes those that are too many", async () => {
