@@ -1,5 +1,5 @@
 import type { Credentials } from "../../core/channel.js";
-import { peerGroups } from "../../mechanisms/peer-credentials.js";
+import { peerGroups, wantPeerGroups } from "../../mechanisms/peer-credentials.js";
 import type { TlsState } from "../../mechanisms/tcp-socket/types.js";
 import { type DaemonPeer, isId, uidOf } from "../peer.js";
 import type { CertificateData } from "./data.js";
@@ -11,6 +11,9 @@ export interface HeldRole {
   /** Why the peer has it: `roles.admin.groups[0]`. */
   readonly because: string;
 }
+
+// When it is loaded, so that no connection of a daemon is without them.
+wantPeerGroups();
 
 type Table = Map<number, HeldRole[]>;
 
