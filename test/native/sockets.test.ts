@@ -10,6 +10,7 @@ import {
   ENOPROTOOPT,
   ENOTCONN,
   EPIPE,
+  ERANGE,
   SHUT_RD,
   SHUT_WR,
   SO_ACCEPTCONN,
@@ -57,6 +58,33 @@ test.each(types)("a %s socket listens, accepts and knows its peer", (_name, type
   expect(core.peerName(accepted, out)).toBe(0);
   expect(core.socketName(client, new Uint8Array(0))).toBe(0);
 });
+
+test.each(types)(
+  "a %s socket knows the supplementary groups of its peer, and how many there are",
+  (_name, type) => {
+    using folder = new Folder();
+    using fds = new Descriptors();
+    const name = bytes(folder.file("socket"));
+    const server = fds.keep(core.socket(type));
+    core.bindSocket(server, name);
+    core.listenSocket(server, 8);
+    const client = fds.keep(core.socket(type));
+    core.connectSocket(client, name);
+    const groups = (process.getgroups?.() ?? []).toSorted((left, right) => left - right);
+    const out = new Int32Array(65_536).fill(-1);
+    for (const fd of [client, fds.keep(core.acceptSocket(server))]) {
+      const count = core.peerGroups(fd, out);
+      // Node lists the effective group as well, which need not be one of them.
+      const own = process.getegid?.();
+      expect([...out.subarray(0, count)].filter((gid) => gid !== own)).toEqual(
+        groups.filter((gid) => gid !== own),
+      );
+      expect(out[count]).toBe(-1);
+      if (count > 0) expect(core.peerGroups(fd, new Int32Array(0))).toBe(-ERANGE);
+    }
+    expect(core.peerGroups(fds.keep(core.socket(type)), out)).toBe(-61); // ENODATA: it has no peer
+  },
+);
 
 test("options tell what a socket is, and buffers can be set", () => {
   using fds = new Descriptors();
