@@ -1,7 +1,7 @@
 // The daemon: node supervisor.js CONFIGURATION. README.md walks through it.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { json } from "sluice";
+import { ChannelError, json } from "sluice";
 import * as sluice from "sluice/daemon";
 import { publisher } from "sluice/pubsub";
 import { serve } from "sluice/rpc";
@@ -70,7 +70,7 @@ const daemon: sluice.Daemon = await sluice.runDaemon({
     return config;
   },
 
-  async onStart({ config, logger, serviceManager, signal, sockets, drain, use, defer }) {
+  async onStart({ config, logger, serviceManager, sockets, drain, use, defer }) {
     const control = handed?.control ?? sockets.control;
     const listener = handed?.logs ?? sockets.logs;
     // What is registered first is released last.
@@ -82,8 +82,9 @@ const daemon: sluice.Daemon = await sluice.runDaemon({
     state.write();
     const counters = use(new Counters(state.counters));
     const lost = (err: unknown): void => {
-      // Listeners are closed under their servers when the daemon stops: that is how it is meant.
-      if (!signal.aborted) logger.warn({ err }, "a client was lost");
+      // At a hand-over and at the stop listeners are closed under their servers, which is how it is meant.
+      const meant = err instanceof ChannelError && err.code === "ERR_CHANNEL_CLOSED";
+      if (!meant) logger.warn({ err }, "a client was lost");
     };
     const logs = use(
       publisher(listener, {
