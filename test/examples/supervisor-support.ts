@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -81,6 +81,12 @@ export class Place {
   async remove(): Promise<void> {
     for (const supervisor of this.supervisors) await supervisor[Symbol.asyncDispose]();
     for (const pid of this.processes()) process.kill(pid, "SIGKILL");
+    // A supervisor that was killed leaves its counters to the next one, and there is none.
+    const state = join(this.run, "state.json");
+    if (existsSync(state)) {
+      const { counters } = JSON.parse(readFileSync(state, "utf8")) as { counters: string };
+      rmSync(join("/dev/shm", counters), { force: true });
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
