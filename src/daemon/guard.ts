@@ -3,6 +3,7 @@ import type { PublisherOptions } from "../pubsub/types.js";
 import type { CallEnded, ServeOptions } from "../rpc/serve-options.js";
 import type { CallContext } from "../rpc/types.js";
 import type { AuditEntry, AuditLog } from "./audit/audit-log.js";
+import { Refusals } from "./audit/refusals.js";
 import { callerOf, type DaemonPeer, peerOf } from "./peer.js";
 import type { Policy, PolicyDecision } from "./policy/policy.js";
 import type { Quota } from "./quota/quota.js";
@@ -32,6 +33,7 @@ export interface Guard {
 
 /**
  * Puts policy, quota and audit log together: each connection, call and subscription is judged by the policy, counted by the quota, and written down.
+ * Of connections that are refused to one user, the first eight of a second have a line each, and all others of it one with their number.
  *
  * @param options - the three; a policy at least
  * @example
@@ -52,10 +54,11 @@ export interface Guard {
  */
 export function guard({ policy, quota, audit }: GuardOptions): Guard {
   const record = (entry: AuditEntry): void => audit?.record(entry);
+  const refusals = audit === undefined ? undefined : new Refusals(record);
   const rolesOf = (decision: PolicyDecision): string[] => decision.roles.map(({ role }) => role);
   const admit = (channel: Channel<never, unknown>): boolean => {
     if (quota === undefined || quota.admit(channel)) return true;
-    record({ event: "connect", peer: peerOf(channel), allowed: false, rule: "quota" });
+    refusals?.tell({ event: "connect", peer: peerOf(channel), allowed: false, rule: "quota" });
     return false;
   };
   const onCall = (context: CallContext, payload: unknown): CallEnded => {
@@ -84,8 +87,7 @@ export function guard({ policy, quota, audit }: GuardOptions): Guard {
     try {
       counted = quota?.onCall(context);
     } catch (error) {
-      const { data } = error as { readonly data?: { readonly quota?: string } };
-      over(error, `quota.${data?.quota ?? "unknown"}`, false);
+      over(error, quotaOf(error), false);
       throw error;
     }
     return (error) => {
@@ -98,7 +100,7 @@ export function guard({ policy, quota, audit }: GuardOptions): Guard {
       allow: (peer) => {
         const isKnown = policy.allow(peer);
         if (isKnown && (quota?.allow(peer) ?? true)) return true;
-        record({ event: "connect", peer, allowed: false, rule: isKnown ? "quota" : undefined });
+        refusals?.tell({ event: "connect", peer, allowed: false, rule: isKnown ? "quota" : undefined });
         return false;
       },
     },
@@ -108,12 +110,23 @@ export function guard({ policy, quota, audit }: GuardOptions): Guard {
       authorize: ({ channel, topic }) => {
         const peer = peerOf(channel);
         const decision = policy.explain(peer, topic, "topic");
-        const { allowed, rule } = decision;
+        let { allowed, rule } = decision;
+        try {
+          quota?.message(channel);
+        } catch (error) {
+          allowed = false;
+          rule = quotaOf(error);
+        }
         record({ event: "subscribe", peer, roles: rolesOf(decision), name: topic, allowed, rule });
         return allowed;
       },
     },
   };
+}
+
+function quotaOf(error: unknown): string {
+  const { data } = error as { readonly data?: { readonly quota?: string } };
+  return `quota.${data?.quota ?? "unknown"}`;
 }
 
 function codeOf(error: unknown): string {

@@ -22,6 +22,8 @@ export interface AuditEntry {
   readonly duration?: number | undefined;
   /** What became of it: `"ok"`, or the code of the error. */
   readonly outcome?: string | undefined;
+  /** How many more decisions like this one have no line of their own. */
+  readonly repeated?: number | undefined;
   /** The input. It is only written with `payload`. */
   readonly payload?: unknown;
 }
@@ -113,7 +115,18 @@ class JsonAuditLog implements AuditLog {
     return this.close();
   }
 
-  #line({ event, peer, roles, name, allowed, rule, duration, outcome, payload }: AuditEntry): string {
+  #line({
+    event,
+    peer,
+    roles,
+    name,
+    allowed,
+    rule,
+    duration,
+    outcome,
+    repeated,
+    payload,
+  }: AuditEntry): string {
     return lineOf({
       time: new Date().toISOString(),
       event,
@@ -124,6 +137,7 @@ class JsonAuditLog implements AuditLog {
       rule: rule === undefined ? undefined : cut(rule),
       ms: duration === undefined ? undefined : Math.round(duration * 1000) / 1000,
       outcome: outcome === undefined ? undefined : cut(outcome),
+      repeated,
       payload: this.#payload === 0 || payload === undefined ? undefined : cut(jsonOf(payload), this.#payload),
     });
   }

@@ -13,7 +13,7 @@ export interface QuotaLimits {
    */
   readonly queuedBytes?: number | undefined;
   /**
-   * Calls, notifications and connections a second; as many may come at once after a rest. Those that are refused count as well: who sends on at twice the rate loses the channel,
+   * Calls, notifications, subscriptions and connections a second; as many may come at once after a rest. Those that are refused count as well: who sends on at twice the rate loses the channel,
    * and comes in again once the rest is long enough.
    */
   readonly messagesPerSecond?: number | undefined;
