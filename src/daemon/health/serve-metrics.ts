@@ -6,6 +6,8 @@ import { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
 import type { UnixSocketListenOptions, UnixSocketListener } from "../../mechanisms/unix-socket/types.js";
 import { UnixSocket } from "../../mechanisms/unix-socket/unix-socket.js";
+import { peerOf } from "../peer.js";
+import { keyOf } from "../quota/user.js";
 import type { HealthMethods } from "./health.js";
 
 /** Whom a metrics socket lets in: options of `UnixSocket.listen`. */
@@ -14,13 +16,14 @@ export type ServeMetricsOptions = Pick<
   "allow" | "mode" | "onRefuse"
 >;
 
-/** Milliseconds that a client has, and how many there may be at a time: nobody who reads metrics needs more. */
+/** Milliseconds that a client has, and how many there may be at a time, of each user and in all: nobody who reads metrics needs more. */
 const LIFE_MS = 5000;
-const MOST_CLIENTS = 16;
+const MOST_OF_A_USER = 4;
+const MOST_CLIENTS = 64;
 
 /**
  * Serves `GET /metrics` and `GET /health` (200, or 503 when a check fails) by HTTP over a Unix socket: `curl --unix-socket PATH http://localhost/metrics`. The socket is as safe as any of
- * `UnixSocket.listen`; Node's own HTTP server speaks. One request a connection, which has 5 seconds; 16 connections at a time.
+ * `UnixSocket.listen`; Node's own HTTP server speaks. One request a connection, which has 5 seconds; 4 connections of a user at a time.
  *
  * @param path - of the socket
  * @param methods - what {@link healthMethods} has made
@@ -48,14 +51,16 @@ export async function serveMetrics(
   });
   // halfOpen: a client may end its side before it reads the answer.
   const listener = await UnixSocket.listen(path, extend(options, { framing: none(), halfOpen: true }));
-  const clients = new Set<Channel<Uint8Array, Buffer>>();
+  const clients = new Map<Channel<Uint8Array, Buffer>, string>();
   const accept = async (): Promise<void> => {
     for await (const channel of listener) {
-      if (clients.size >= MOST_CLIENTS) {
+      const user = keyOf(peerOf(channel));
+      const own = [...clients.values()].filter((each) => each === user);
+      if (own.length >= MOST_OF_A_USER || clients.size >= MOST_CLIENTS) {
         channel.destroy();
         continue;
       }
-      clients.add(channel);
+      clients.set(channel, user);
       const timer = setTimeout(() => {
         channel.destroy();
       }, LIFE_MS);
