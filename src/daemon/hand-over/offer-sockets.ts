@@ -107,7 +107,9 @@ class Offer implements SocketOffer {
     this.handedOver = new Promise((resolve) => {
       this.#done = resolve;
     });
-    this.#settled = this.#serve();
+    this.#settled = this.#serve().catch((err: unknown) => {
+      this.#logger?.warn({ err }, "no successor can come any more; this process goes on");
+    });
   }
 
   async close(): Promise<void> {

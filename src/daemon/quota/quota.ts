@@ -205,9 +205,12 @@ class UserQuota implements Quota {
   #awaitFirst(channel: AnyChannel): ReturnType<typeof setTimeout> | undefined {
     const { firstMessageTimeout } = this.#limits;
     if (firstMessageTimeout === Infinity) return undefined;
+    // Where the event loop is late, the message may be there and unread: what is readable is read before an immediate runs.
     return setTimeout(() => {
-      if (channel.statistics().messagesReceived > 0) return;
-      channel.destroy(cutOff(channel, this.#overflow("firstMessageTimeout")));
+      setImmediate(() => {
+        if (channel.state !== "open" || channel.statistics().messagesReceived > 0) return;
+        channel.destroy(cutOff(channel, this.#overflow("firstMessageTimeout")));
+      });
     }, firstMessageTimeout).unref();
   }
 

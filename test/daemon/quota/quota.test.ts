@@ -201,6 +201,20 @@ describe("quota()", () => {
     await closeAll([talker, silent, first, second]);
   });
 
+  test("does not cut off a channel whose first message was in time, and was not read because this process is late", async () => {
+    const limits = quota({ firstMessageTimeout: 5 });
+    const path = freshPath();
+    await using listener = await UnixSocket.listen(path);
+    const talker = await UnixSocket.connect(path);
+    const channel = await listener.accept();
+    expect(limits.admit(channel)).toBe(true);
+    await talker.send(Buffer.from("hello"));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    expect(String(await channel.receive())).toBe("hello");
+    expect([channel.state, limits.overflows.firstMessageTimeout]).toEqual(["open", 0]);
+    await closeAll([talker, channel]);
+  });
+
   test("cuts off the channel with most in its queues when a user does not take what it has asked for", async () => {
     const limits = quota({ queuedBytes: 100_000 });
     const path = freshPath();

@@ -26,6 +26,7 @@ kinds = [
     lambda name: os.mkdir(name),
     lambda name: open(name, "w").close(),
     lambda name: os.link(path + ".spare", name),
+    os.mkfifo,
     put_socket,
     lambda name: None,
     lambda name: None,
