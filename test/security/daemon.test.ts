@@ -9,7 +9,7 @@ const DAEMON = 65531;
 const FLOODER = 65532;
 const HONEST = 65533;
 const STRANGER = 65534;
-const ROUNDS = 6;
+const ROUNDS = 3;
 const counters = `sluice-full-${process.pid}`;
 const flooder = fileURLToPath(new URL("../support/peers/security/flood-daemon.py", import.meta.url));
 const as = (uid: number): { uid: number; gid: number } => ({ uid, gid: uid });
@@ -132,7 +132,7 @@ describe("a daemon of runDaemon() with policy, quota and audit log", () => {
         "hear news": "refused",
         "hear all": "refused",
         "hear other": "refused",
-        ring: "refused",
+        ring: expect.stringMatching(/^(refused|ERR_ACCESS_DENIED)$/) as string,
         metrics: "refused",
       },
     });
