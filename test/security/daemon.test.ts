@@ -71,6 +71,10 @@ describe("a daemon of runDaemon() with policy, quota and audit log", () => {
     expect(said.failed).toEqual([]);
     expect(said.answered).toBe(5 * ROUNDS);
     expect(said.slowest).toBeLessThan(10_000);
+    if (overflow !== undefined) {
+      await daemon.write(overflow);
+      await daemon.expectLine(`${overflow} was exceeded`);
+    }
     flood.kill("SIGKILL");
     await flood.exit;
     daemon.end();

@@ -1,4 +1,5 @@
 import { ChannelError } from "../../core/errors.js";
+import type { FileHandle } from "../../core/channel.js";
 import { ENOENT, loadCore } from "../../native/binding.js";
 import { PathLock } from "../../mechanisms/path-lock.js";
 import type { Folder } from "../runtime-directory.js";
@@ -19,6 +20,8 @@ export class InstanceLock {
   readonly folder: Folder;
   readonly #lock: PathLock;
   readonly #path: string;
+  // Another process holds the lock as well, and the files are that one's.
+  #isShared = false;
 
   private constructor(folder: Folder, path: string, lock: PathLock) {
     this.folder = folder;
@@ -53,8 +56,52 @@ export class InstanceLock {
     }
   }
 
+  /**
+   * The lock of a predecessor, which holds it as well until `own`.
+   *
+   * @param name - the daemon's
+   * @param folder - the runtime directory; `created`: by this daemon, though by another process
+   * @param handle - of the lock; it is taken
+   * @throws ChannelError `ERR_ADDRESS_IN_USE` when it is not the lock of this daemon in this folder
+   */
+  static inherit(name: string, folder: Folder, handle: FileHandle): InstanceLock {
+    const path = paths.join(folder.path, `${name}.pid`);
+    const core = loadCore();
+    const lock = PathLock.takeOver(core, path, handle.fd);
+    if (lock === undefined) {
+      handle.close();
+      const text = `Cannot start daemon "${name}": the lock that its predecessor has handed over is not that of "${path}"; was the runtime directory replaced?`;
+      throw new ChannelError("ERR_ADDRESS_IN_USE", text, { operation: "start", address: path });
+    }
+    core.adopt(handle.take());
+    const instance = new InstanceLock(folder, path, lock);
+    instance.#isShared = true;
+    return instance;
+  }
+
+  /** The descriptor that holds it. */
+  get fd(): number {
+    return this.#lock.fd;
+  }
+
+  /** The predecessor has let go: from here on this process is the instance. */
+  own(): void {
+    if (!this.#isShared) return;
+    this.#isShared = false;
+    this.#writePid();
+  }
+
+  /** A successor has it. */
+  leave(): void {
+    this.#isShared = true;
+  }
+
   /** Removes what is this instance's, then frees the lock. Returns what could not be removed, for want of rights, and does no harm: the next instance replaces it. */
   release(): Error[] {
+    if (this.#isShared) {
+      this.#lock.leave();
+      return [];
+    }
     const failures = [attempt(() => this.#removePid())];
     this.#lock.release();
     // The folder is another instance's as soon as that has a file in it.

@@ -68,6 +68,12 @@ export interface DaemonOptions<Config, Sockets extends DaemonSocketTable> {
   readonly serviceManager?: ServiceManager | undefined;
   /** Sockets that a service manager has passed: each one that bears the name of one of `sockets` is used instead of opening that. `inheritedSockets()` by default. */
   readonly inherited?: ReadonlyMap<string, readonly InheritedSocket[]> | undefined;
+  /**
+   * Whether a second start takes the place of the first instead of failing: it opens nothing anew, but takes over the listeners of the process that runs, with everybody who waits to be accepted, and
+   * serves once `onStart` has fulfilled; the first then ends its calls in flight and exits. Until then the first goes on, whatever becomes of the second. Both must be processes of the same user,
+   * or of root. Not for datagram sockets. `false` by default.
+   */
+  readonly handOver?: boolean | undefined;
   /** Takes notice of the end of processes that it is handed: as the first process of a container, the default, or with PR_SET_CHILD_SUBREAPER of prctl(2). */
   readonly reap?: boolean | undefined;
   /**
@@ -87,6 +93,7 @@ export function checkDaemonOptions(options: DaemonOptions<unknown, DaemonSocketT
   check("options.runtimeDirectory", options.runtimeDirectory, "string");
   check("options.exit", options.exit, "boolean");
   check("options.reap", options.reap, "boolean");
+  check("options.handOver", options.handOver, "boolean");
   for (const name of ["loadConfig", "onStart", "onReload", "onStop"] as const)
     check(`options.${name}`, options[name], "function");
   check("options.onSignal", onSignal, "object");
@@ -107,6 +114,11 @@ export function checkDaemonOptions(options: DaemonOptions<unknown, DaemonSocketT
     checkName("the name of a socket in options.sockets", name);
     check(`options.sockets.${name}`, socket ?? null, "object");
     check(`options.sockets.${name}.path`, socket.path, "string");
+    if (options.handOver === true && (socket as { type?: unknown }).type === "dgram") {
+      throw new TypeError(
+        `options.sockets.${name} is a datagram socket, which options.handOver cannot hand over; bind it in onStart`,
+      );
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { DISPOSITION_DEFAULT, loadCore } from "../../native/binding.js";
 import type { Credentials } from "../../core/channel.js";
 import { Signal } from "../../mechanisms/signal/signal.js";
 import type { DaemonLogger } from "../logger.js";
-import { openFolder, openRuntimeDirectory } from "../runtime-directory.js";
+import { type Folder, openFolder, openRuntimeDirectory } from "../runtime-directory.js";
 import { inheritedSockets } from "../systemd/inherited-sockets.js";
 import { ServiceManager } from "../systemd/service-manager.js";
 import { Deadline } from "./deadline.js";
@@ -16,11 +16,13 @@ import {
   type DaemonSockets,
   type DaemonSocketTable,
   isListener,
+  isListening,
   openSocket,
   type OpenSocket,
 } from "./sockets.js";
 import { stderrLogger } from "./stderr-logger.js";
 import { Steps } from "./steps.js";
+import { Succession } from "./succession.js";
 
 const { constants } = process.getBuiltinModule("node:os");
 const { isMainThread } = process.getBuiltinModule("node:worker_threads");
@@ -71,6 +73,7 @@ let running: string | undefined;
  * - **SIGTERM and SIGINT** stop it in order: `context.signal` fires, the sockets accept nobody any more, what was given to `drain` ends its calls in flight, `onStop` is called, what was given to `use` and `defer` is
  *   released, sockets, pid file and the folder, if it was made here, are removed, and the exit code is 0. At `stopTimeout`, and at a second signal, calls are cut off; what then does not end within a second is left alone.
  * - **An error that nobody has caught** stops it in the same order, with exit code 1; so does a failure on the way down.
+ * - With `handOver` a second start takes the place of the first, without a connection refused: see {@link offerSockets}.
  * - SIGPIPE is ignored. As process 1 of a container it takes notice of the end of processes that it is handed.
  *
  * Each step is a log line and an event, {@link DaemonEvent}.
@@ -136,6 +139,7 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
   #state: DaemonState = "starting";
   #config!: Config;
   #lock: InstanceLock | undefined;
+  #succession: Succession | undefined;
   #starting: Promise<void> | undefined;
   /** The last reload that was asked for, and whether it has yet to begin. */
   #reload: Promise<void> = Promise.resolve();
@@ -201,26 +205,48 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
 
   async #begin(): Promise<void> {
     const { name, runtimeDirectory: path, sockets = {}, inherited = inheritedSockets() } = this.#options;
-    const { loadConfig, onStart } = this.#options;
-    this.#lock = InstanceLock.acquire(name, () =>
-      path === undefined ? openRuntimeDirectory(name) : openFolder(path),
-    );
+    const { loadConfig, onStart, handOver } = this.#options;
+    const open = (): Folder => (path === undefined ? openRuntimeDirectory(name) : openFolder(path));
+    this.#lock = handOver === true ? await this.#comeAfter(open) : InstanceLock.acquire(name, open);
     if (loadConfig !== undefined) this.#config = await loadConfig(this.signal);
     for (const [socket, options] of Object.entries<DaemonSocketOptions>(sockets)) {
       this.signal.throwIfAborted();
-      const open = await openSocket(socket, options, this.#lock.folder.path, inherited.get(socket)?.[0]);
-      this.#sockets.set(socket, open);
-      this.#steps.tell("info", "listening", `listening on ${socket}`, { socket, address: open.address });
+      const taken = this.#succession?.listen(socket, options);
+      const opened = await (taken ??
+        openSocket(socket, options, this.#lock.folder.path, inherited.get(socket)?.[0]));
+      this.#sockets.set(socket, opened);
+      this.#steps.tell("info", "listening", `listening on ${socket}`, { socket, address: opened.address });
     }
     this.signal.throwIfAborted();
     this.sockets = Object.fromEntries(this.#sockets) as unknown as DaemonSockets<Sockets>;
     this.#started = true;
     await onStart?.(this);
     this.signal.throwIfAborted();
+    await this.#succession?.succeed();
+    this.#lock.own();
     this.#state = "running";
     this.#steps.tell("info", "started", "started", { runtimeDirectory: this.runtimeDirectory });
     await this.serviceManager.ready();
     this.#attachments.push(this.serviceManager.watchdog());
+    await this.#succession?.offer(
+      Object.fromEntries([...this.#sockets].filter(isListening)),
+      this.#lock,
+      this.logger,
+      ({ pid }) => void this.#stop(`process ${pid} has taken its place`, true),
+    );
+  }
+
+  /** The lock of whoever runs the daemon now, or a new one. */
+  async #comeAfter(open: () => Folder): Promise<InstanceLock> {
+    const { path, created } = open();
+    const succession = await Succession.begin(path, this.name, this.signal);
+    this.#succession = succession;
+    const { lock, createdFolder } = succession;
+    if (lock !== undefined) return InstanceLock.inherit(this.name, { path, created: createdFolder }, lock);
+    return InstanceLock.acquire(this.name, () => {
+      const folder = open();
+      return { path: folder.path, created: created || folder.created };
+    });
   }
 
   /** Takes what is the process's: signals, uncaught errors, orphans. */
@@ -331,7 +357,13 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     this.#steps.tell("info", "stopping", "stopping", { reason });
     const resources = this.#resources;
     this.#stopping.abort(new DOMException(`The daemon stops: ${reason}`, "AbortError"));
-    const notified = this.#settled("telling the service manager", this.serviceManager.stopping(), deadline);
+    // Before the listeners are closed: a successor that comes later finds nobody, and one that has come finds everything.
+    await this.#settled("ending the hand-over", this.#succession?.end(), deadline);
+    const successor = this.#succession?.successor;
+    if (successor !== undefined) this.#lock?.leave();
+    const manager = this.serviceManager;
+    const notice = successor === undefined ? manager.stopping() : manager.mainPid(successor.pid);
+    const notified = this.#settled("telling the service manager", notice, deadline);
     const good = [
       await this.#settled("starting", this.#starting, deadline),
       await this.#drain(deadline),

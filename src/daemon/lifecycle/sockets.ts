@@ -69,6 +69,11 @@ export function openSocket(
     : UnixSocket.listen<any>(address, options);
 }
 
+/** Whether the socket of this name takes connections. */
+export function isListening(entry: [string, OpenSocket]): entry is [string, UnixSocketListener<any>] {
+  return isListener(entry[1]);
+}
+
 /** Whether it takes connections. */
 export function isListener(socket: OpenSocket): socket is UnixSocketListener<any> {
   return "accept" in socket;

@@ -1,5 +1,7 @@
-// A daemon with all that sluice/daemon has, in FOLDER (its own), with the counters /NAME, for the users 65532 and 65533. Ends with its standard input, and tells what it has refused.
-import { once } from "node:events";
+// A daemon with all that sluice/daemon has, in FOLDER (its own), with the counters /NAME, for the users 65532 and 65533. Each line of its standard input names a quota that is to be
+// exceeded: then it says so. Ends with its standard input, and tells what it has refused.
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { lines, SharedBuffer } from "sluice";
 import {
   auditLog,
@@ -8,6 +10,7 @@ import {
   offerSockets,
   policy,
   quota,
+  type QuotaName,
   runDaemon,
   serveMetrics,
 } from "sluice/daemon";
@@ -77,7 +80,10 @@ const daemon = await runDaemon({
   },
 });
 console.log("serving");
-await once(process.stdin.resume(), "end");
+for await (const line of createInterface({ input: process.stdin })) {
+  while (limits.overflows[line as QuotaName] === 0) await delay(10);
+  console.log(`${line} was exceeded`);
+}
 const { overflows } = limits;
 await daemon.stop("the test is over");
 await audit.close();
