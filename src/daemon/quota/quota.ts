@@ -32,18 +32,18 @@ export interface Quota {
   /** For the option `allow` of `listen`: refuses before the first byte who has as many channels as may be, or comes too often. */
   readonly allow: (peer: DaemonPeer) => boolean;
   /** For the option `admit` of `serve` and `publisher`, and for accept loops: counts the channel until it is closed. `false`: it is one too many, and the caller's to destroy. */
-  readonly admit: (channel: AnyChannel) => boolean;
+  readonly admit: (channel: Channel<never, unknown>) => boolean;
   /** For the option `onCall` of `serve`: counts a call until it is over. Throws a {@link QuotaError} for one too many. */
   readonly onCall: (context: CallContext) => CallEnded;
   /** Counts a message, where messages are no calls. Throws a {@link QuotaError} for one too many. */
-  message(channel: AnyChannel): void;
+  message(channel: Channel<never, unknown>): void;
   /**
    * Counts the descriptors of a message until they are closed or taken.
    *
    * @returns the same, counted
    * @throws QuotaError when there are too many; all of them are closed then
    */
-  keep(channel: AnyChannel, handles: readonly FileHandle[]): readonly FileHandle[];
+  keep(channel: Channel<never, unknown>, handles: readonly FileHandle[]): readonly FileHandle[];
   /** How often each limit was met. */
   readonly overflows: Readonly<Record<QuotaName, number>>;
   /** Who has something open, or had within the last seconds: nobody else is remembered. */
