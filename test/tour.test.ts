@@ -16,6 +16,7 @@ const ROWS = [
   "UnixSocket dgram (node-unix-socket)",
   "SharedBuffer channel",
   "TcpSocket",
+  "SharedBuffer broadcast",
   "SharedBuffer memory",
   "UdpSocket",
   "Signal",

@@ -97,7 +97,7 @@ export async function tellMany(folder: string, file: File, screen: Screen): Prom
   const seconds = (performance.now() - begun) / 1000;
   for (const peer of peers) await peer.ended();
   return {
-    mechanism: `${mechanism} to ${String(peers.length)}`,
+    mechanism,
     messages: reports.reduce((sum, report) => sum + report.messages, 0),
     megabytesASecond: reports.reduce((sum, report) => sum + report.bytes, 0) / 1e6 / seconds,
     verified: reports.every(({ sha256, bytes }) => sha256 === file.sha256 && bytes === file.size),

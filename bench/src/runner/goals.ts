@@ -220,7 +220,7 @@ function broadcastGoals(find: Find, all: readonly Series[]): Goal[] {
       find(`fan-out-64${count}`, "sluice SharedBuffer broadcast, waiting for nobody"),
       "cpuPerMillion",
     );
-  const [one, four, sixteen] = [cpu("-to-1"), cpu(""), cpu("-to-16")];
+  const [one, four, sixteen] = [cpu("-to-1"), cpu("-to-4"), cpu("-to-16")];
   const factor = (more: number | undefined): number | undefined =>
     one === undefined || more === undefined ? undefined : more / one;
   const against = "× with 1 subscriber";

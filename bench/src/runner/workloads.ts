@@ -46,15 +46,15 @@ export const SUBSCRIBERS = 4;
 /** How many connections are open in the idle workload. */
 export const IDLE_CONNECTIONS = 1000;
 
-/** The other numbers of subscribers, to see what one more costs. */
-export const MORE_SUBSCRIBERS: readonly [number, number] = [1, 16];
+/** The numbers of subscribers with which the publisher has a processor of its own, to see what one more costs it. */
+export const MORE_SUBSCRIBERS: readonly number[] = [1, 4, 16];
 
-const fanOut = (id: string, subscribers: number): Workload => ({
+const fanOut = (id: string, subscribers: number, placement: Placement = "free"): Workload => ({
   id,
-  title: `64 B fan-out, 1 to ${subscribers}`,
+  title: `64 B fan-out, 1 to ${subscribers}${placement === "free" ? "" : ", the publisher on a processor of its own"}`,
   task: "fan-out",
   size: 64,
-  placement: "free",
+  placement,
   subscribers,
 });
 
@@ -70,7 +70,7 @@ export const workloads: readonly Workload[] = [
   roundTrip("4k", "4 KiB", 4096, "two cores"),
   fanOut("fan-out-64", SUBSCRIBERS),
   // Only for what claims that it does not matter how many they are.
-  ...MORE_SUBSCRIBERS.map((count) => fanOut(`fan-out-64-to-${count}`, count)),
+  ...MORE_SUBSCRIBERS.map((count) => fanOut(`fan-out-64-to-${count}`, count, "two cores")),
   {
     id: "calls-64",
     title: "calls, 64 in flight, on two cores",
@@ -113,7 +113,7 @@ export function takesPart(entry: Entry, workload: Workload): boolean {
       if (entry.twoCoresOnly === true && workload.placement === "one core") return false;
       return entry.roundTrip?.includes(workload.size) === true;
     case "fan-out":
-      return workload.subscribers === SUBSCRIBERS ? entry.fanOut === true : entry.fanOutToAnyNumber === true;
+      return workload.placement === "free" ? entry.fanOut === true : entry.fanOutToAnyNumber === true;
     case "calls":
       return entry.calls === true;
     case "idle":

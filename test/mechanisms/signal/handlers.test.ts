@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { Signal, type SignalHandler, type SignalMessage } from "sluice";
 import { afterEach, describe, expect, it } from "vitest";
 import { startPeer } from "../../support/child.js";
@@ -11,6 +12,17 @@ async function delivered(send: () => void): Promise<void> {
   await signals.receive();
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Whether each thread of a process is stopped: proc_pid_stat(5). */
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    try {
+      return /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"));
+    } catch {
+      return false; // it has ended in between, so the process was not stopped
+    }
+  });
 }
 
 describe("Signal.on()", () => {
@@ -80,6 +92,8 @@ describe("Signal.on()", () => {
     await using peer = startPeer("signal/behave", ["count", "SIGUSR2"]);
     await peer.expectLine("ready");
     Signal.send(peer.pid, "SIGSTOP");
+    // Until then a signal that comes later is delivered before: the kernel takes the lower number first.
+    while (!isStopped(peer.pid)) await new Promise((resolve) => setImmediate(resolve));
     for (let round = 0; round < 100; round++) Signal.send(peer.pid, "SIGUSR2");
     Signal.send(peer.pid, "SIGCONT");
     Signal.send(peer.pid, "SIGTERM");
