@@ -232,7 +232,10 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
       Object.fromEntries([...this.#sockets].filter(isListening)),
       this.#lock,
       this.logger,
-      ({ pid }) => void this.#stop(`process ${pid} has taken its place`, true),
+      ({ pid }) => {
+        // A stop that has begun by itself meanwhile is not to be hurried by it.
+        if (this.#deadline === undefined) void this.#stop(`process ${pid} has taken its place`, true);
+      },
     );
   }
 
