@@ -16,13 +16,17 @@ const config: TsupConfig = defineConfig({
   target: "node20.19",
   platform: "node",
   clean: true,
+  // What marks the steps at which tests kill a process: src/core/step.ts.
+  esbuildOptions(options) {
+    options.dropLabels = ["STEP"];
+  },
   // A map with the sources would more than double the package.
   sourcemap: false,
   splitting: true,
   // The engine's package is an optional dependency and loaded only when asked for.
   external: ["node-unix-socket", /^node-unix-socket\//],
-  // tsup hands the bundler of declarations a baseUrl, which TypeScript 6 deprecates.
-  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  // tsup hands the bundler of declarations a baseUrl, which TypeScript 6 deprecates. What is marked @internal, and the types that only it needs, stay out.
+  dts: { compilerOptions: { ignoreDeprecations: "6.0", stripInternal: true } },
   // Without comments, which are in the declarations, and with short names: half of what there is to load, and a package under 250 KB.
   async onSuccess() {
     for (const name of readdirSync("dist")) {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { slowness } from "./test/support/sanitized.js";
 
 const config: ViteUserConfig = defineConfig({
   resolve: {
@@ -15,8 +16,8 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     // Most tests wait for another process most of the time: two at a time use the cores that one leaves idle.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000 * slowness,
+    hookTimeout: 30_000 * slowness,
     teardownTimeout: 10_000,
     // A test left alone by mistake would silence all the others.
     allowOnly: false,

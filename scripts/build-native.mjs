@@ -4,18 +4,21 @@
 //
 //   node scripts/build-native.mjs            prebuilds/
 //   node scripts/build-native.mjs --asan     .build/asan/, for this CPU, with AddressSanitizer and UndefinedBehaviorSanitizer
+//   node scripts/build-native.mjs --tsan     .build/tsan/, for this CPU, with ThreadSanitizer
+//   node scripts/build-native.mjs --faults   .build/faults/, for this CPU, with system calls that fail on demand (test/native/faults)
 //
 // CC names another C compiler, NODE_INCLUDE_DIR another folder with node_api.h.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { checkSymbols } from "./symbol-gate.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const asan = process.argv.includes("--asan");
+/** Another core than the one of the package: sanitized, or with system calls that fail. */
+const variant = ["asan", "tsan", "faults"].find((name) => process.argv.includes(`--${name}`));
 
 const common = [
   ..."-std=gnu11 -D_GNU_SOURCE -DNAPI_VERSION=8 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -shared".split(
@@ -33,10 +36,30 @@ const universal = [
   ..."-fno-unwind-tables -fno-asynchronous-unwind-tables".split(" "),
   ..."-Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete -Wl,--build-id=none -s".split(" "),
 ];
-const sanitized = [
-  ..."-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split(" "),
-  "-Wl,-z,nodelete",
-];
+const sanitized = "-O1 -g -fno-omit-frame-pointer -Wl,-z,nodelete".split(" ");
+
+const faultsFile = join("test", "native", "faults", "faults.c");
+
+/** The calls that go through faults.c: those of its first list. */
+function wrapped() {
+  const list =
+    /#define CALLS\(X\)(.*?[^\\])\n/s.exec(readFileSync(join(root, faultsFile), "utf8"))?.[1] ?? "";
+  return [...list.matchAll(/X\((\w+)\)/g)].map(([, name]) => `-Wl,--wrap=${name}`);
+}
+
+/** @param {string | undefined} name */
+function flagsOf(name) {
+  switch (name) {
+    case "asan":
+      return [...sanitized, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    case "tsan":
+      return [...sanitized, "-fsanitize=thread"];
+    case "faults":
+      return [...universal, ...wrapped()];
+    default:
+      return universal;
+  }
+}
 
 const targets = [
   { cpu: "x64", compilers: ["x86_64-linux-gnu-gcc"], flags: [] },
@@ -87,12 +110,13 @@ function build(target, compiler, headers) {
     .filter((name) => name.endsWith(".c"))
     .sort()
     .map((name) => join("src", "native", name));
-  const folder = asan ? join(root, ".build", "asan") : join(root, "prebuilds");
+  if (variant === "faults") files.push(faultsFile);
+  const folder = variant === undefined ? join(root, "prebuilds") : join(root, ".build", variant);
   const output = join(folder, `linux-${target.cpu}.node`);
   const scratch = `${output}.${process.pid}`;
   mkdirSync(folder, { recursive: true });
   // Relative names, so that __FILE__ and the order of sections do not depend on the checkout.
-  const flags = [...common, ...target.flags, ...(asan ? sanitized : universal)];
+  const flags = [...common, ...target.flags, ...flagsOf(variant)];
   const result = spawnSync(compiler, [...flags, "-isystem", headers, ...files, "-o", scratch], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
@@ -101,7 +125,7 @@ function build(target, compiler, headers) {
     rmSync(scratch, { force: true });
     fail(`${compiler} could not build ${output}; its messages are above`);
   }
-  if (!asan) {
+  if (variant === undefined) {
     const problems = checkSymbols(scratch);
     if (problems.length > 0) {
       rmSync(scratch, { force: true });
@@ -120,7 +144,7 @@ if (process.platform !== "linux") {
 const headers = findHeaders();
 for (const target of targets) {
   const native = target.cpu === process.arch;
-  if (asan && !native) continue;
+  if (variant !== undefined && !native) continue;
   const named = native && process.env["CC"] ? [process.env["CC"]] : [];
   const candidates = native ? [...named, "cc", "gcc", "clang"] : target.compilers;
   const compiler = candidates.find(runs);

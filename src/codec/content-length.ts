@@ -53,7 +53,9 @@ class ContentLengthDecoder extends StreamDecoder {
     return true;
   }
 
-  finish(_bytes: Buffer, start: number, end: number): boolean {
+  finish(bytes: Buffer, start: number, end: number): boolean {
+    // Of a few bytes more `find` may not have been asked yet: what is wrong with them does not depend on how they came.
+    if (this.failure === undefined && !this.#header.complete) this.#readHeader(bytes, start, end);
     return this.finishWithin(end - start);
   }
 

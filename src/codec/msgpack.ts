@@ -1,8 +1,8 @@
 import type { Codec } from "../core/codec.js";
-import { unsupported } from "../core/errors.js";
 import { checkMethods, checkOptions } from "../core/options.js";
 import { describe, reasonOf } from "./describe.js";
 import { inspectMsgpack, MOST_DEPTH } from "./msgpack-format.js";
+import { loadOptional } from "./optional-package.js";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schema.js";
 import { validated, type ValidationOptions } from "./validated.js";
 
@@ -34,17 +34,7 @@ const KEPT_BYTES = 256 * 1024;
 let codec: Codec<unknown> | undefined;
 
 function load(): MsgpackLibrary {
-  // eslint-disable-next-line local/layers -- no addon of ours: a package that is optional and must load late, in a call that is synchronous
-  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
-  let peer: PeerPackage;
-  try {
-    peer = require("@msgpack/msgpack") as PeerPackage;
-  } catch (cause) {
-    throw unsupported(
-      `Cannot load @msgpack/msgpack, which msgpack() needs: ${reasonOf(cause)}. Install it (npm install @msgpack/msgpack), or pass options.library`,
-      { operation: "load", cause },
-    );
-  }
+  const peer = loadOptional("@msgpack/msgpack", "msgpack()") as PeerPackage;
   const makeEncoder = (): MsgpackLibrary => new peer.Encoder({ maxDepth: MOST_DEPTH, ignoreUndefined: true });
   const decoder = new peer.Decoder();
   let encoder = makeEncoder();
@@ -97,7 +87,8 @@ function make(library: MsgpackLibrary, isForeign: boolean): Codec<unknown> {
  * The package `@msgpack/msgpack` does the work: `npm install @msgpack/msgpack`. Without it, or another one in `options.library`, the call fails.
  *
  * A `TypeError` tells of what cannot be encoded: functions, symbols, bigints, a key `__proto__`, more than 1,000 arrays and maps within each other.
- * Properties that are `undefined` are left out; elsewhere `undefined` becomes `null`. Instances of classes arrive as plain objects.
+ * Properties that are `undefined` are left out; elsewhere `undefined` becomes `null`. `-0` becomes `0`, as in JSON. Instances of classes arrive as
+ * plain objects.
  *
  * Received bytes are looked through before the library reads them, and refused (`ERR_INVALID_MESSAGE`) when they are not one whole MessagePack: lengths that
  * are announced and not there, strings that are not UTF-8, a key `__proto__`, too much depth. So are integers beyond 2 ** 53 and extension types but the timestamp, unless

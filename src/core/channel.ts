@@ -43,7 +43,12 @@ export interface WaitOptions {
   readonly timeout?: number | undefined;
 }
 
-/** Options of `send`. What the mechanism cannot do is refused with `ERR_UNSUPPORTED`. */
+/**
+ * Options of `send`. What the mechanism cannot do is refused with `ERR_UNSUPPORTED`.
+ *
+ * A send that rejects by its `signal` or `timeout` has sent nothing, unless the message has over 16 KiB. Such a one is accepted as soon as there is room, and what the send then waits for is that it
+ * leaves: its end takes nothing back. The message goes out whole, `statistics().messagesSent` counts it, and its bytes are the channel's until `flush` has fulfilled.
+ */
 export interface SendOptions extends WaitOptions {
   /** The receiver, on a channel that has no fixed peer (a bound datagram socket). */
   readonly to?: Address | undefined;
@@ -119,7 +124,8 @@ export interface Channel<Out, In = Out> extends AsyncIterable<In>, AsyncDisposab
   /**
    * Sends one message. Waits only for room.
    *
-   * The promise fulfils when the message is accepted (see the contract above); the bytes may then be reused.
+   * The promise fulfils when the message is accepted (see the contract above); the bytes may then be reused. A message of over 16 KiB may go
+   * out although its send has rejected by its signal or timeout: see {@link SendOptions}.
    * Rejects with `ERR_MESSAGE_TOO_LARGE`, `ERR_CHANNEL_CLOSED`, `ERR_PEER_DIED`, `ERR_TIMEOUT`, the abort reason, or `ERR_UNSUPPORTED` for an
    * option that the mechanism lacks. A `TypeError` tells of a message that the codec cannot encode.
    */

@@ -57,7 +57,14 @@ export {
   type HealthOptions,
 } from "./health/health.js";
 export { daemonMetrics, type DaemonMetrics, type DaemonMetricsOptions } from "./health/metrics.js";
-export type { PrometheusLibrary } from "./health/prometheus.js";
+export type {
+  MetricsRegistry,
+  PrometheusLibrary,
+  PrometheusMetric,
+  PrometheusMetricClass,
+  PrometheusMetricConfiguration,
+  PrometheusRegistryClass,
+} from "./health/prometheus.js";
 export { serveMetrics, type ServeMetricsOptions } from "./health/serve-metrics.js";
 export {
   type DroppedPrivileges,

@@ -37,7 +37,7 @@ const openers: Openers = {
 
 async function openFifo({ path }: Target, options: Gives["fifo"]["takes"]): Promise<Gives["fifo"]["gives"]> {
   // A FIFO that is there is taken only if it is as safe as one made here.
-  await NamedPipe.create(path, { mode: options.mode, exclusive: false });
+  await NamedPipe.create(path, { mode: options.mode, exclusive: false, allow: options.allow });
   return await NamedPipe.openReader(path, options);
 }
 

@@ -204,6 +204,16 @@ export class DescriptorStream implements ByteStream {
     // what the peer has sent. Only a write is told that nobody reads it.
     this.#readersGone = true;
     if (this.#pending !== undefined || this.#reading === undefined) this.#failWriting(-EPIPE);
+    else if (this.#wantsBytes) this.#lookForWriters(this.#reading);
+  }
+
+  /** Of a FIFO that nobody has opened to write since it was opened here, poll(2) tells nothing, and a peer that has gone already never will. */
+  #lookForWriters(side: WatchedDescriptor): void {
+    this.#used = true;
+    if (this.#read(BYTES_A_TURN) !== "ended") return;
+    // Asked after reading: the peer may have closed one descriptor before the other.
+    if (this.#core.isHungUp(side.fd) !== 0) this.#end();
+    else this.#fail(-EPIPE, "receive", "poll");
   }
 
   /** What was given to `write` cannot be written. What the peer had sent before it went is read first, as far as there is room for it. */
@@ -224,7 +234,7 @@ export class DescriptorStream implements ByteStream {
         address,
         syscall,
         message: broken
-          ? `Cannot ${operation} on ${mechanism}${where}: nobody reads it any more (EPIPE); open it again when there is a new reader`
+          ? `Cannot ${operation} on ${mechanism}${where}: nobody reads ${operation === "send" ? "it" : "or writes it"} any more (EPIPE); open it again when there is a new reader`
           : undefined,
         action: `${operation} on ${mechanism}${where}`,
       }),

@@ -3,6 +3,7 @@ import type { ChannelError, ErrorDetails } from "../core/errors.js";
 import { extend } from "../core/extend.js";
 import { observer } from "../core/observer.js";
 import { checkCount, checkOptions } from "../core/options.js";
+import { reached } from "../core/step.js";
 import type { Mechanism } from "../core/traits.js";
 import { describe } from "../core/wait.js";
 import { loadCore } from "../native/binding.js";
@@ -154,6 +155,7 @@ export class ListeningSocket {
       binding = SocketBinding.make(core, fd, address, { operation: "listen", mechanism, mode });
       const result = core.listenSocket(fd, options.backlog ?? DEFAULT_BACKLOG);
       if (result < 0) throw fromErrno(result, { ...details, syscall: "listen", action });
+      STEP: reached("listening: begun");
       return new ListeningSocket(core, fd, binding, address, details, options, hooks);
     } catch (error) {
       binding?.release();
@@ -179,6 +181,7 @@ export class ListeningSocket {
     if (binding === undefined || this.#closed) return false;
     this.#core.adopt(lock.take());
     this.#binding = binding;
+    STEP: reached("take-over: owned");
     return true;
   }
 
@@ -230,6 +233,7 @@ export class ListeningSocket {
     }
     this.#closed = true;
     const removed = this.#binding.release();
+    STEP: reached("listening: released");
     this.#core.close(this.#fd);
     if (removed >= 0) return Promise.resolve();
     return Promise.reject(
@@ -251,6 +255,7 @@ export class ListeningSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#binding.leave();
+    STEP: reached("take-over: left");
     this.#core.close(this.#fd);
   }
 

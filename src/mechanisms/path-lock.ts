@@ -11,6 +11,7 @@ import {
   STATUS_UID,
 } from "../native/constants.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
+import { reached } from "../core/step.js";
 import { fromErrno } from "../native/errors.js";
 
 const { readFileSync } = process.getBuiltinModule("node:fs");
@@ -56,19 +57,28 @@ export class PathLock {
    */
   static acquire(core: NativeCore, path: string, details: ErrorDetails): PathLock | number {
     const lockPath = `${path}.lock`;
+    let isUnnamed = false;
     for (let round = 0; round < ROUNDS; round++) {
       const fd = open(core, lockPath, details);
       let kept = false;
       try {
         checkTrust(identityOf(core, fd), lockPath, details);
+        STEP: reached("path-lock: opened");
         const locked = core.lock(fd, "exclusive");
         if (locked < 0 && locked !== -EAGAIN) {
           throw fromErrno(locked, { ...details, syscall: "flock", action: `lock "${lockPath}"` });
         }
         const file = identityOf(core, fd);
         if (typeof file === "number" || !isSameFile(file, identityOf(core, lockPath))) continue;
-        if (locked === -EAGAIN) return holderOf(file);
+        if (locked === -EAGAIN) {
+          const holder = holderOf(file);
+          // Who is not listed may have freed it between the two looks.
+          if (holder > 0 || isUnnamed) return holder;
+          isUnnamed = true;
+          continue;
+        }
         kept = true;
+        STEP: reached("path-lock: locked");
         return new PathLock(core, lockPath, fd);
       } finally {
         if (!kept) core.close(fd);
@@ -104,6 +114,7 @@ export class PathLock {
     // A file that cannot be removed does no harm: the next owner locks it again.
     if (isSameFile(identityOf(this.#core, this.#fd), identityOf(this.#core, this.#path))) {
       this.#core.unlink(this.#path);
+      STEP: reached("path-lock: removed");
     }
     this.#core.close(this.#fd);
   }
@@ -113,7 +124,11 @@ export class PathLock {
 export function identityOf(core: NativeCore, file: string | number): FileIdentity | number {
   const fields = new BigInt64Array(STATUS_LENGTH);
   const result = typeof file === "string" ? core.statusOf(file, fields) : core.status(file, fields);
-  if (result < 0) return result;
+  return result < 0 ? result : identityIn(fields);
+}
+
+/** The identity that statx(2) has told. */
+export function identityIn(fields: BigInt64Array): FileIdentity {
   return {
     device: fields[STATUS_DEVICE] ?? 0n,
     inode: fields[STATUS_INODE] ?? 0n,

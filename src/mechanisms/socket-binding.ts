@@ -1,4 +1,6 @@
+import type { WaitOptions } from "../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
+import { reached } from "../core/step.js";
 import type { Mechanism } from "../core/traits.js";
 import {
   EADDRINUSE,
@@ -14,15 +16,19 @@ import {
 } from "../native/constants.js";
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
+import { giveMode } from "./give-mode.js";
+import { awaitEnd } from "./has-ended.js";
 import { type FileIdentity, identityOf, isSameFile, PathLock } from "./path-lock.js";
 import { readPeerCredentials } from "./peer-credentials.js";
 import type { SocketAddress } from "./socket-address.js";
 
-const { chmodSync } = process.getBuiltinModule("node:fs");
 const paths = process.getBuiltinModule("node:path");
 
 /** The mode of a socket's file unless asked otherwise: only this user (and root) can connect. */
 export const DEFAULT_SOCKET_MODE = 0o600;
+
+/** Which process has the address, of errors that say so. */
+const holders = new WeakMap<object, number>();
 
 /** What is being bound, for {@link SocketBinding} and its errors. */
 export interface BindingOptions {
@@ -83,11 +89,21 @@ export class SocketBinding {
     if (typeof lock === "number") throw inUse(address, details, lock);
     try {
       removeStale(core, address, path, details);
+      STEP: reached("binding: place free");
       // On a socket that is not bound yet: the file is born with this mode, less what the umask takes.
       core.setMode(fd, options.mode);
       bind(core, fd, address, details);
+      STEP: reached("binding: bound");
       const file = ownFile(core, path, address, details);
-      if ((file.mode & 0o777) !== options.mode) giveMode(core, path, file, options.mode, details);
+      if ((file.mode & 0o777) !== options.mode) {
+        try {
+          giveMode(core, path, file, options.mode, details);
+        } catch (error) {
+          core.unlink(path);
+          throw error;
+        }
+      }
+      STEP: reached("binding: mode set");
       return new SocketBinding(core, path, file, lock);
     } catch (error) {
       lock.release();
@@ -133,11 +149,36 @@ export class SocketBinding {
    */
   release(): number {
     let result = 0;
-    if (this.#file !== undefined && isSameFile(this.#file, identityOf(this.#core, this.#path))) {
-      result = this.#core.unlink(this.#path);
+    if (this.#file !== undefined) {
+      const found = identityOf(this.#core, this.#path);
+      // What cannot be looked at may be another's.
+      if (typeof found === "number") result = found;
+      else if (isSameFile(this.#file, found)) result = this.#core.unlink(this.#path);
     }
+    STEP: reached("binding: file removed");
     this.#lock?.release();
     return result === -ENOENT ? 0 : result;
+  }
+}
+
+/**
+ * Opens what binds an address. Where the holder of that was killed and is still closing its descriptors, its end is waited for.
+ *
+ * @param open - fails with the error of {@link SocketBinding.make} where the address is in use
+ * @param options - bound the wait
+ * @returns a promise of what was opened; rejects with the error of `open`, or the reason of the signal
+ */
+export async function openOnceFree<T>(open: () => T, options?: WaitOptions): Promise<T> {
+  let awaited = 0;
+  for (;;) {
+    try {
+      return open();
+    } catch (error) {
+      const holder = holders.get(error as Error) ?? 0;
+      // The lock names who took it first, who may have passed it on: his end frees nothing.
+      if (holder === awaited || !(await awaitEnd(holder, options))) throw error;
+      awaited = holder;
+    }
   }
 }
 
@@ -214,34 +255,17 @@ function ownFile(
   const file = identityOf(core, path);
   if (typeof file === "object" && (file.mode & S_IFMT) === S_IFSOCK && file.uid === process.geteuid?.())
     return file;
+  if (typeof file === "number") {
+    throw fromErrno(file, {
+      ...details,
+      syscall: "statx",
+      code: "ERR_SYSTEM",
+      action: `look at ${address.text}, where the socket was just bound`,
+      hint: "the file may be left there; the next listener replaces it",
+    });
+  }
   const text = `Cannot ${details.operation} on unix socket ${address.text}: it was replaced by another file while it was being bound; choose a directory that only this user can write to`;
   throw new ChannelError("ERR_SYSTEM", text, details);
-}
-
-/**
- * Gives the file the bits that the umask has taken: the umask cannot be read without changing it for all threads. Until then the file had fewer
- * rights, never more. The descriptor makes sure that the bits go to the own file, not to what a link in its place leads to.
- */
-function giveMode(
-  core: NativeCore,
-  path: string,
-  file: FileIdentity,
-  mode: number,
-  details: ErrorDetails,
-): void {
-  const { O_NOFOLLOW = 0, O_PATH = 0 } = core.constants;
-  const fd = core.open(path, O_PATH | O_NOFOLLOW, 0);
-  const action = `set the mode of the unix socket "${path}"`;
-  if (fd < 0) throw fromErrno(fd, { ...details, syscall: "open", action });
-  try {
-    if (isSameFile(file, identityOf(core, fd))) chmodSync(`/proc/self/fd/${fd}`, mode);
-  } catch (cause) {
-    core.unlink(path);
-    const { errno } = cause as NodeJS.ErrnoException;
-    throw fromErrno(errno ?? 0, { ...details, syscall: "chmod", action, cause });
-  } finally {
-    core.close(fd);
-  }
 }
 
 function inUse(address: SocketAddress, details: ErrorDetails, pid: number): ChannelError {
@@ -250,7 +274,9 @@ function inUse(address: SocketAddress, details: ErrorDetails, pid: number): Chan
       ? "another socket has it"
       : `${pid === process.pid ? "this process" : "another process"} (pid ${pid}) is listening on it`;
   const text = `Cannot ${details.operation} on unix socket ${address.text}: ${owner}; close that one first, or choose another path`;
-  return new ChannelError("ERR_ADDRESS_IN_USE", text, details);
+  const error = new ChannelError("ERR_ADDRESS_IN_USE", text, details);
+  holders.set(error, pid);
+  return error;
 }
 
 function notASocket(address: SocketAddress, details: ErrorDetails): ChannelError {

@@ -1,5 +1,6 @@
 import type { FileHandle } from "../core/channel.js";
 import { ChannelError, type ErrorDetails } from "../core/errors.js";
+import { reached } from "../core/step.js";
 import { describe } from "../core/wait.js";
 import {
   AF_UNIX,
@@ -65,6 +66,7 @@ export function takeOver(
   if (socket === undefined) throw new TypeError("options.handles must not be empty");
   const wrong = problemOf(core, address, type, socket.fd);
   if (wrong !== undefined) throw refused(address, details, wrong);
+  STEP: reached("take-over: known");
   const binding = SocketBinding.takeOver(core, address, lock?.fd);
   if (binding === undefined)
     throw refused(address, details, `the second is not the lock file "${address.path}.lock", locked`);
@@ -74,6 +76,7 @@ export function takeOver(
       core.setCloseOnExec(handle.fd, true);
     }
     core.setNonBlocking(socket.fd, true);
+    STEP: reached("take-over: kept");
   };
   return { fd: socket.fd, binding, keep };
 }

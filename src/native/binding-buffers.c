@@ -69,6 +69,11 @@ napi_value send_packets(struct state *state, struct call *call) {
     return number_of(call->env, sent);
 }
 
+// Room for the descriptors of one message, as many as the caller takes.
+static bool reserve_handles(struct state *state, size_t most) {
+    return owned_reserve(&state->owned, most < HANDLES_A_MESSAGE ? most : HANDLES_A_MESSAGE);
+}
+
 napi_value receive_packets(struct state *state, struct call *call) {
     const struct argument *a = call->arguments;
     struct packet_sink sink = {
@@ -91,21 +96,19 @@ napi_value receive_packets(struct state *state, struct call *call) {
     if (sink.names != NULL && a[6].length / NAME_STRIDE < sink.limit) sink.limit = a[6].length / NAME_STRIDE;
     if (sink.limit == 0) return refuse(call, 4, "1 or more, with room for a record and a name", true);
     if (sink.handles != NULL && sink.names != NULL) return refuse(call, 8, "undefined where names are wanted", false);
+    if (sink.handles != NULL && !reserve_handles(state, sink.handles_room)) return number_of(call->env, -ENOMEM);
     int64_t result = packet_receive_many(FD(0), &sink);
     // They are those of the last message.
     int32_t handles = sink.handles != NULL && result > 0 ? sink.info[(result - 1) * PACKET_STRIDE + 6] : 0;
-    for (int32_t i = 0; i < handles; i++) {
-        if (state_own(state, sink.handles[i]) < 0) result = -ENOMEM;
-    }
+    for (int32_t i = 0; i < handles; i++) owned_add(&state->owned, sink.handles[i]);
     return number_of(call->env, result);
 }
 
 napi_value receive_handles(struct state *state, struct call *call) {
     const struct argument *a = call->arguments;
     int32_t *out = INTS(2), *info = INTS(3);
+    if (!reserve_handles(state, a[2].length)) return number_of(call->env, -ENOMEM);
     int64_t result = handle_receive(FD(0), BYTES(1), out, a[2].length, info);
-    for (int32_t i = 0; i < info[1]; i++) {
-        if (state_own(state, out[i]) < 0) result = -ENOMEM;
-    }
+    for (int32_t i = 0; i < info[1]; i++) owned_add(&state->owned, out[i]);
     return number_of(call->env, result);
 }

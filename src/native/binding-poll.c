@@ -11,6 +11,7 @@ struct handle {
     struct handle *next, **link;
     napi_ref callback; // NULL once closed
     uint32_t slot;
+    bool unreferenced, keeps; // where a thread watches
 };
 
 // JavaScript knows a Poll by a number: its slot in a table, and the generation of that slot, so that the number of a closed Poll is not taken for
@@ -50,17 +51,22 @@ static void slot_leave(struct state *state, uint32_t slot) {
     state->first_free = slot + 1;
 }
 
+static int64_t number_of_handle(const struct handle *handle) {
+    return (int64_t)handle->state->polls[handle->slot].generation << SLOT_BITS | handle->slot;
+}
+
 static void on_notify(struct poll *poll, int status, int events) {
     struct handle *handle = (struct handle *)poll;
     napi_env env = handle->state->env;
     napi_handle_scope scope;
     if (handle->callback == NULL || napi_open_handle_scope(env, &scope) != napi_ok) return;
-    napi_value callback, global, arguments[2];
+    napi_value callback, global, arguments[2], result;
     if (napi_get_reference_value(env, handle->callback, &callback) == napi_ok && callback != NULL &&
         napi_get_global(env, &global) == napi_ok && napi_create_int32(env, status, &arguments[0]) == napi_ok &&
         napi_create_int32(env, events, &arguments[1]) == napi_ok) {
         // Runs the microtasks and process.nextTick afterwards, as for events of Node itself. `handle` may be closed when it returns.
-        napi_make_callback(env, NULL, global, callback, 2, arguments, NULL);
+        // Deno writes the result without asking whether it is wanted.
+        napi_make_callback(env, NULL, global, callback, 2, arguments, &result);
     }
     bool pending = false;
     napi_is_exception_pending(env, &pending);
@@ -84,23 +90,46 @@ static void on_released(struct poll *poll) {
     state_leave(state);
 }
 
+// As libuv does it: what is watched keeps the process alive, unless it is unreferenced.
+static void handle_keep(struct handle *handle, bool open) {
+    if (handle->poll.watcher == NULL) return;
+    bool keeps = open && handle->poll.watched.events != 0 && !handle->unreferenced;
+    if (keeps != handle->keeps) watch_keep(handle->state, keeps);
+    handle->keeps = keeps;
+}
+
+// May free it.
 static void handle_close(struct handle *handle) {
     if (handle->callback == NULL) return;
     napi_delete_reference(handle->state->env, handle->callback);
     handle->callback = NULL;
     slot_leave(handle->state, handle->slot);
+    handle_keep(handle, false);
     poll_close(&handle->poll);
+}
+
+void polls_close_all(struct state *state) {
+    for (struct handle *handle = state->handles, *next; handle != NULL; handle = next) {
+        next = handle->next;
+        handle_close(handle);
+    }
 }
 
 // The loop of a worker must be empty when it ends, or the process aborts; so the end waits here for the uv handles to close.
 static void on_loop_ending(napi_async_cleanup_hook_handle hook, void *data) {
     struct state *state = data;
     state->ending = true;
-    for (struct handle *handle = state->handles; handle != NULL; handle = handle->next) handle_close(handle);
+    polls_close_all(state);
     if (state->handles == NULL) {
         napi_remove_async_cleanup_hook(hook);
         state->cleanup = NULL;
     }
+}
+
+static int64_t loop_begin(struct state *state, uv_loop_t **out) {
+    if (napi_get_uv_event_loop(state->env, out) != napi_ok) return -EOPNOTSUPP;
+    if (state->cleanup != NULL) return 0;
+    return napi_add_async_cleanup_hook(state->env, on_loop_ending, state, &state->cleanup) == napi_ok ? 0 : -ENOMEM;
 }
 
 napi_value poll_open_handle(struct state *state, struct call *call) {
@@ -109,11 +138,9 @@ napi_value poll_open_handle(struct state *state, struct call *call) {
     if (napi_typeof(env, call->values[1], &type) != napi_ok || type != napi_function) {
         return refuse(call, 1, "a function", false);
     }
-    uv_loop_t *loop;
-    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return number_of(env, -EOPNOTSUPP);
-    if (state->cleanup == NULL && napi_add_async_cleanup_hook(env, on_loop_ending, state, &state->cleanup) != napi_ok) {
-        return number_of(env, -ENOMEM);
-    }
+    uv_loop_t *loop = NULL;
+    int64_t begun = state->by_thread ? watch_begin(state) : loop_begin(state, &loop);
+    if (begun < 0) return number_of(env, begun);
     struct handle *handle = calloc(1, sizeof *handle);
     if (handle == NULL) return number_of(env, -ENOMEM);
     handle->slot = slot_take(state, handle);
@@ -124,7 +151,8 @@ napi_value poll_open_handle(struct state *state, struct call *call) {
     handle->poll.notify = on_notify;
     handle->poll.released = on_released;
     handle->state = state;
-    int result = poll_open(loop, &handle->poll, (int)call->arguments[0].number);
+    int fd = (int)call->arguments[0].number;
+    int result = loop == NULL ? poll_open_watched(state->watcher, &handle->poll, fd) : poll_open(loop, &handle->poll, fd);
     if (result < 0) {
         slot_leave(state, handle->slot);
         free(handle);
@@ -140,16 +168,26 @@ napi_value poll_open_handle(struct state *state, struct call *call) {
         poll_close(&handle->poll);
         return number_of(env, -ENOMEM);
     }
-    return number_of(env, (int64_t)state->polls[handle->slot].generation << SLOT_BITS | handle->slot);
+    return number_of(env, number_of_handle(handle));
+}
+
+static struct handle *find_handle(const struct state *state, int64_t number) {
+    uint32_t slot = (uint32_t)(number & (MOST_POLLS - 1));
+    if (number < 0 || slot >= state->polls_used) return NULL;
+    const struct poll_slot *found = &state->polls[slot];
+    return found->generation == (uint64_t)number >> SLOT_BITS ? found->handle : NULL;
+}
+
+void polls_tell(struct state *state, const struct watched *found) {
+    struct handle *handle = find_handle(state, (int64_t)found->number);
+    if (handle == NULL) return;
+    if (found->failed) handle_keep(handle, false);
+    poll_tell(&handle->poll, found);
 }
 
 static struct handle *take_handle(struct state *state, struct call *call) {
-    int64_t number = call->arguments[0].number;
-    uint32_t slot = (uint32_t)(number & (MOST_POLLS - 1));
-    if (number >= 0 && slot < state->polls_used) {
-        const struct poll_slot *found = &state->polls[slot];
-        if (found->handle != NULL && found->generation == (uint64_t)number >> SLOT_BITS) return found->handle;
-    }
+    struct handle *handle = find_handle(state, call->arguments[0].number);
+    if (handle != NULL) return handle;
     refuse(call, 0, "the number of a poll that is open", true);
     return NULL;
 }
@@ -161,13 +199,17 @@ napi_value poll_set_handle(struct state *state, struct call *call) {
     if ((events & ~(int64_t)(UV_READABLE | UV_WRITABLE | UV_DISCONNECT)) != 0) {
         return refuse(call, 1, "a mask of READABLE, WRITABLE and DISCONNECT", true);
     }
-    return number_of(call->env, poll_watch(&handle->poll, (int)events));
+    int result = poll_watch(&handle->poll, (int)events, (uint64_t)number_of_handle(handle));
+    handle_keep(handle, true);
+    return number_of(call->env, result);
 }
 
 napi_value poll_reference_handle(struct state *state, struct call *call) {
     struct handle *handle = take_handle(state, call);
     if (handle == NULL) return NULL;
-    poll_reference(&handle->poll, call->arguments[1].number != 0);
+    handle->unreferenced = call->arguments[1].number == 0;
+    handle_keep(handle, true);
+    if (handle->poll.watcher == NULL) poll_reference(&handle->poll, !handle->unreferenced);
     return number_of(call->env, 0);
 }
 

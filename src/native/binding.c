@@ -29,7 +29,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
 #define FUNCTIONS(F)                                                                                                   \
     F(close, "f", NUMBER, (owned_remove(&state->owned, FD(0)), descriptor_close(FD(0))))                               \
     F(disown, "f", NUMBER, owned_remove(&state->owned, FD(0)) ? 0 : -EBADF)                                            \
-    F(adopt, "f", NUMBER, owned_add(&state->owned, FD(0)) ? 0 : -ENOMEM)                                               \
+    F(adopt, "f", NUMBER, owned_reserve(&state->owned, 1) ? (owned_add(&state->owned, FD(0)), 0) : -ENOMEM)            \
     F(read, "fR", NUMBER, descriptor_read(FD(0), BYTES(1)))                                                            \
     F(write, "fR", NUMBER, descriptor_write(FD(0), BYTES(1)))                                                          \
     F(duplicate, "f", DESCRIPTOR, descriptor_duplicate(FD(0)))                                                         \
@@ -121,6 +121,7 @@ enum outcome { NUMBER, DESCRIPTOR, PAIR };
     F(signalSend, "iiV", NUMBER, process_signal(INT(0), INT(1), GIVEN(2)))                                             \
     F(pidfdSend, "fiV", NUMBER, process_signal_pidfd(FD(0), INT(1), GIVEN(2)))                                         \
     F(pidfdOpen, "i", DESCRIPTOR, process_open(INT(0)))                                                                \
+    F(pollByThread, "", NUMBER, (state->by_thread = true, 0))                                                          \
     F(yieldProcessor, "", NUMBER, process_yield())                                                                     \
     F(endedChild, "", NUMBER, process_ended_child())                                                                   \
     F(reapChild, "i", NUMBER, process_reap(INT(0)))                                                                    \
@@ -159,12 +160,6 @@ void state_leave(struct state *state) {
     free(state);
 }
 
-int64_t state_own(struct state *state, int64_t fd) {
-    if (fd < 0 || owned_add(&state->owned, (int)fd)) return fd;
-    descriptor_close((int)fd);
-    return -ENOMEM;
-}
-
 static napi_value trampoline(napi_env env, napi_callback_info info) {
     struct call call;
     void *data = NULL;
@@ -178,16 +173,16 @@ static napi_value trampoline(napi_env env, napi_callback_info info) {
     if (!take_arguments(&call, function->letters)) return NULL;
     if (function->special != NULL) return function->special(bound->state, &call);
 
+    struct owned *owned = &bound->state->owned;
+    if (function->outcome != NUMBER && !owned_reserve(owned, 2)) return number_of(env, -ENOMEM);
     int64_t result = function->simple(bound->state, call.arguments);
-    if (function->outcome == DESCRIPTOR) result = state_own(bound->state, result);
+    if (function->outcome == DESCRIPTOR && result >= 0) owned_add(owned, (int)result);
     if (function->outcome == PAIR && result >= 0) {
         // The array is the first argument or the second: the one that was given.
         const struct argument *a = call.arguments;
         int32_t *pair = a[0].data != NULL ? INTS(0) : INTS(1);
-        for (int i = 0; i < 2; i++) {
-            int64_t owned = state_own(bound->state, pair[i]);
-            if (owned < 0) result = owned;
-        }
+        owned_add(owned, pair[0]);
+        owned_add(owned, pair[1]);
     }
     return number_of(env, result);
 }

@@ -19,7 +19,7 @@ struct poll_slot {
 
 struct state {
     napi_env env;
-    struct owned owned;
+    struct owned owned; // descriptors that are closed when the thread ends
     struct sleepers sleepers;
     struct handle *handles; // Polls whose uv handle is not yet released
     struct poll_slot *polls;
@@ -27,13 +27,16 @@ struct state {
     uint32_t first_free; // slot + 1; 0: none
     struct waiter *waiters; // threads that wait at System V queues
     napi_async_cleanup_hook_handle cleanup;
+    // Where the event loop is not libuv's: see binding-watch.c.
+    bool by_thread;
+    struct watcher *watcher;
+    napi_threadsafe_function bell;
+    uint32_t keeping; // Polls for which the process stays alive
     bool ending;
     int holders; // the environment, and each uv handle: the last to leave frees
 };
 
 void state_leave(struct state *state);
-// Descriptors of this thread are closed when it ends. One that cannot be remembered is closed at once: -ENOMEM.
-int64_t state_own(struct state *state, int64_t fd);
 
 // ---- arguments ------------------------------------------------------------------------------------------------------
 
@@ -89,5 +92,16 @@ special poll_open_handle, poll_set_handle, poll_reference_handle, poll_close_han
 
 // Ends what would still use descriptors of this thread.
 void waits_end_all(struct state *state);
+
+// ---- watching by a thread -------------------------------------------------------------------------------------------
+
+struct watched;
+// Has a thread for it, from the first call on: 0, or a negative errno.
+int64_t watch_begin(struct state *state);
+// One Poll more, or one less, keeps the process alive.
+void watch_keep(struct state *state, bool more);
+// In binding-poll.c: tells the Poll of that number, if it is open still; and closes all that are.
+void polls_tell(struct state *state, const struct watched *found);
+void polls_close_all(struct state *state);
 
 #endif

@@ -55,7 +55,10 @@ function load(): NativeCore {
   if (path === undefined) throw missing("the folder of package sluice was not found", undefined, undefined);
   if (!existsSync(path)) throw missing("there is no such file", path, undefined);
   try {
-    return createRequire(import.meta.url)(path) as NativeCore;
+    const core = createRequire(import.meta.url)(path) as NativeCore;
+    // Bun has no libuv and aborts where one of its functions is called; Deno's uv_poll tells of one event and then of no more.
+    if ("bun" in process.versions || "deno" in process.versions) core.pollByThread();
+    return core;
   } catch (cause) {
     throw missing(cause instanceof Error ? cause.message : String(cause), path, cause);
   }
@@ -104,15 +107,9 @@ export class Poll {
   /**
    * @param fd - a descriptor that epoll takes (sockets, pipes, eventfd, inotify, pidfd); it is made non-blocking
    * @param callback - called with a status (0 or a negative errno) and a mask of READABLE, WRITABLE, DISCONNECT
-   * @throws ChannelError `ERR_UNSUPPORTED` on Bun and Deno, `ERR_SYSTEM` when another Poll watches the descriptor
+   * @throws ChannelError `ERR_SYSTEM` when another Poll watches the descriptor
    */
   constructor(fd: number, callback: (status: number, events: number) => void) {
-    const runtime = "bun" in process.versions ? "Bun" : "deno" in process.versions ? "Deno" : undefined;
-    if (runtime !== undefined) {
-      throw unsupported(`Cannot watch descriptor ${fd}: ${runtime} has no working uv_poll; use Node.js`, {
-        operation: "poll",
-      });
-    }
     this.#core = loadCore();
     this.#fd = fd;
     const handle = this.#core.pollOpen(fd, callback);

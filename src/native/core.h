@@ -44,10 +44,15 @@ int64_t descriptor_is_hung_up(int fd);
 
 // owned.c: the descriptors that one thread of JavaScript has open.
 struct owned {
-    uint64_t *words;
-    size_t count;
+    uint32_t *entries; // a descriptor plus 1; 0: free
+    uint32_t count;
+    uint8_t bits; // the table has room for 2 to this power
 };
-bool owned_add(struct owned *set, int fd);
+// Room for so many more; false: no memory.
+bool owned_reserve(struct owned *set, size_t more);
+// There must be room for it.
+void owned_add(struct owned *set, int fd);
+bool owned_has(const struct owned *set, int fd);
 bool owned_remove(struct owned *set, int fd);
 void owned_close_all(struct owned *set);
 

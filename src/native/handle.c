@@ -10,7 +10,7 @@ typedef void visitor(void *context, int fd);
 
 static size_t each_handle(struct msghdr *message, visitor *visit, void *context) {
     size_t total = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = control_after(message, part)) {
+    for (struct cmsghdr *part = control_first(message); part != NULL; part = control_after(message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
         size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count; i++) {

@@ -69,9 +69,9 @@ int64_t internet_bind(int fd, const uint8_t *endpoint) {
 int64_t internet_connect(int fd, const uint8_t *endpoint) {
     union internet_address address;
     socklen_t length = address_of(&address, endpoint);
-    // Not repeated when a signal interrupts it: the connection then goes on being made, as after EINPROGRESS.
-    int64_t result = RESULT(connect(fd, &address.any, length));
-    return result == -EINTR ? -EINPROGRESS : result;
+    int64_t result = RESULT_RETRIED(connect(fd, &address.any, length));
+    // What a signal has interrupted may go on being made, as connect(2) says of EINTR: the second call then tells of the first.
+    return result == -EALREADY ? -EINPROGRESS : result == -EISCONN ? 0 : result;
 }
 
 int64_t internet_name(int fd, uint8_t out[ENDPOINT_BYTES]) {

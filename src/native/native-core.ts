@@ -100,6 +100,11 @@ export interface NativeCore {
 
   // ---- the event loop ----------------------------------------------------------------------------------------
 
+  /**
+   * From now on a thread of the core watches descriptors, instead of the event loop itself: for loops that are not libuv's. Say so before the first
+   * {@link NativeCore.pollOpen}. Returns 0.
+   */
+  pollByThread(): number;
   /** uv_poll_init_socket; use class {@link Poll}. Returns a number that stands for the poll until it is closed, or a negative errno when libuv refuses. */
   pollOpen(fd: number, callback: (status: number, events: number) => void): number;
   pollSet(poll: number, events: number): number;

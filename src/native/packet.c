@@ -44,9 +44,10 @@ int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, co
 // Reads the sender's credentials and takes the descriptors, or closes them: a peer may attach some to any message, and unread they would stay open.
 static int32_t read_control(struct msghdr *message, struct packet_sink *sink, int32_t *record) {
     int32_t flags = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = control_after(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    for (struct cmsghdr *part = control_first(message); part != NULL; part = control_after(message, part)) {
         struct ucred sender;
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+        if (part->cmsg_len < CMSG_LEN(sizeof sender)) continue;
         memcpy(&sender, CMSG_DATA(part), sizeof sender);
         record[3] = (int32_t)sender.pid;
         record[4] = (int32_t)sender.uid;
@@ -111,7 +112,9 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
 
         memset(record, 0, PACKET_STRIDE * sizeof *record);
         int32_t flags = read_control(&message, sink, record);
-        if (full == 0 && sink->connected && (flags & HAS_CREDENTIALS) == 0) {
+        // An empty packet with descriptors is a message too: taken for the end, its descriptors would be nobody's.
+        bool had_handles = (flags & HAD_HANDLES) != 0 || record[6] > 0;
+        if (full == 0 && sink->connected && (flags & HAS_CREDENTIALS) == 0 && !had_handles) {
             record[2] = END;
             return (int64_t)count + 1;
         }

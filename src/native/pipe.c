@@ -14,7 +14,11 @@ int64_t pipe_open(int out[2], size_t capacity) {
         int64_t enlarged = pipe_set_capacity(out[1], capacity);
         if (enlarged >= 0) return enlarged;
     }
-    return pipe_capacity(out[1]);
+    result = pipe_capacity(out[1]);
+    if (result >= 0) return result;
+    descriptor_close(out[0]);
+    descriptor_close(out[1]);
+    return result;
 }
 
 int64_t pipe_capacity(int fd) {
@@ -46,18 +50,21 @@ int64_t pipe_make_fifo(const char *path, unsigned mode) {
     // The umask may have taken bits away, and it cannot be read without changing it for all threads. The descriptor makes sure that the
     // bits are given to the FIFO made above, not to what somebody has put into its place.
     int64_t fd = RESULT_RETRIED(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (fd < 0) return fd;
+    if (fd < 0) {
+        unlink(path);
+        return fd;
+    }
     int64_t status[8];
     result = file_status((int)fd, status);
-    if (result == 0 && (!S_ISFIFO((unsigned)status[0]) || status[3] != geteuid())) result = -EEXIST;
-    if (result == 0 && (status[0] & 07777) != mode) {
+    bool replaced = result == 0 && (!S_ISFIFO((unsigned)status[0]) || status[3] != geteuid());
+    if (result == 0 && !replaced && (status[0] & 07777) != mode) {
         char link[32];
         descriptor_path(link, (int)fd);
         result = RESULT(chmod(link, mode));
-        if (result < 0) unlink(path);
     }
+    if (result < 0) unlink(path);
     descriptor_close((int)fd);
-    return result;
+    return replaced ? -EEXIST : result;
 }
 
 int64_t pipe_watcher(void) {

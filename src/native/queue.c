@@ -41,7 +41,10 @@ int64_t queue_bytes(int fd) {
         if (text[at] != label[at]) return -EPROTO;
     }
     int64_t bytes = 0;
-    for (; text[at] >= '0' && text[at] <= '9'; at++) bytes = bytes * 10 + (text[at] - '0');
+    for (; text[at] >= '0' && text[at] <= '9'; at++) {
+        if (bytes > INT64_MAX / 10 - 1) return -EPROTO;
+        bytes = bytes * 10 + (text[at] - '0');
+    }
     return bytes;
 }
 

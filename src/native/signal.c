@@ -192,6 +192,8 @@ static struct place *claim(int fd) {
     }
     if (free_place == NULL && count < PLACES) free_place = &places[count];
     if (free_place == NULL) return NULL;
+    // A handler that has found a signal of the place's last user is about to write: to that one's descriptor, not to this.
+    wait_for_handlers();
     atomic_store(&free_place->fd, fd);
     atomic_store(&free_place->unreported, 0);
     atomic_store(&free_place->dropped, 0);

@@ -1,19 +1,15 @@
 #include "sleeper.h"
 
 #include "core.h"
+#include "thread.h"
 
 #include <linux/futex.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <uv.h>
 
-int __libc_current_sigrtmin(void);
-
-// A thread that waits costs its stack; this much is enough for it, with sanitizers too.
-enum { STACK_BYTES = 128 * 1024, FIRST_COUNT = 4 };
+enum { FIRST_COUNT = 4 };
 
 // When a worker ends its memory goes first, so nobody could be woken there: this long it may wait for its sleepers.
 enum { PIECE_MILLISECONDS = 20 };
@@ -23,7 +19,7 @@ enum { PIECE_MILLISECONDS = 20 };
 enum { IDLE, ASLEEP, CANCELLED, DONE, ENDING };
 
 struct sleeper {
-    uv_thread_t thread;
+    pthread_t thread;
     int32_t state; // a futex as well: the thread waits here for its next sleep
     struct sleep sleep;
 };
@@ -54,7 +50,7 @@ static void sleep_once(struct sleeper *sleeper) {
     }
 }
 
-static void run(void *argument) {
+static void *run(void *argument) {
     struct sleeper *sleeper = argument;
     syscall(SYS_prctl, PR_SET_NAME, "sluice-sleeper", 0, 0, 0);
     for (;;) {
@@ -69,24 +65,11 @@ static void run(void *argument) {
             continue;
         }
         sleep_once(sleeper);
-        if (move(sleeper, ASLEEP, DONE)) bell_event_signal(sleeper->sleep.bell);
+        // Whoever sees DONE may write the next sleep into its place, so what this one rings is read before.
+        int bell = sleeper->sleep.bell;
+        if (move(sleeper, ASLEEP, DONE)) bell_event_signal(bell);
     }
-}
-
-// The process's signals are for its other threads. Those below SIGRTMIN that have no name belong to the C library.
-static uint64_t all_signals(void) {
-    uint64_t named = UINT64_C(0x7fffffff);
-    return named | ~UINT64_C(0) << (__libc_current_sigrtmin() - 1);
-}
-
-static int start(struct sleeper *sleeper) {
-    uint64_t blocked = all_signals(), before = 0;
-    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
-    // A thread begins with the mask of the one that makes it.
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, &before, sizeof blocked);
-    int result = uv_thread_create_ex(&sleeper->thread, &options, run, sleeper);
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-    return result;
+    return NULL;
 }
 
 // Room for one more; the numbers of those that are there stay.
@@ -104,7 +87,7 @@ static int64_t add(struct sleepers *sleepers, const struct sleep *sleep) {
     struct sleeper *sleeper = grow(sleepers) ? malloc(sizeof *sleeper) : NULL;
     if (sleeper == NULL) return -ENOMEM;
     *sleeper = (struct sleeper){.state = ASLEEP, .sleep = *sleep};
-    int result = start(sleeper);
+    int64_t result = thread_start(&sleeper->thread, run, sleeper);
     if (result < 0) {
         free(sleeper);
         return result;
@@ -152,7 +135,7 @@ void sleepers_release(struct sleepers *sleepers) {
     }
     for (size_t number = 0; number < sleepers->count; number++) {
         struct sleeper *sleeper = sleepers->all[number];
-        uv_thread_join(&sleeper->thread);
+        pthread_join(sleeper->thread, NULL);
         free(sleeper);
     }
     free(sleepers->all);

@@ -1,4 +1,4 @@
-// Threads that sleep on futexes for an event loop that must not. Apart from core.h, since only this and poll.h need libuv.
+// Threads that sleep on futexes for an event loop that must not.
 #ifndef SLUICE_SLEEPER_H
 #define SLUICE_SLEEPER_H
 

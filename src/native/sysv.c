@@ -76,7 +76,8 @@ int64_t sysv_send_many(int id, const struct iovec *messages, size_t count, long 
 
 int64_t sysv_receive_many(int id, struct message_batch *batch, long type) {
     size_t offset = 0, count = 0;
-    while (count < batch->limit && batch->length - offset >= sizeof(struct sysv_message) + batch->room) {
+    // Rounded up behind the last message, the offset may lie beyond a memory whose length is no multiple of 8.
+    while (count < batch->limit && offset + sizeof(struct sysv_message) + batch->room <= batch->length) {
         struct sysv_message *message = (struct sysv_message *)(void *)(batch->memory + offset);
         // A message that is longer than there is room for is cut, and shows by filling all of it. Left in the queue it would block it for ever.
         int64_t length = RESULT_RETRIED(syscall(SYS_msgrcv, id, message, batch->room, type, IPC_NOWAIT | MSG_NOERROR));

@@ -80,6 +80,8 @@ export interface Maker {
   remove?(directory: string): void;
   /** How often the endurance test opens and closes it, where opening is so dear that the usual 10,000 times would take minutes. */
   readonly cycles?: number;
+  /** How many cycles before that are not measured, where the runtime's pools take more than the usual 100 to grow. */
+  readonly warmUpCycles?: number;
 }
 
 /** An end that is not open yet, in the hands of the process that has made it. */

@@ -1,6 +1,7 @@
 import { type Channel, type ReceiveOptions, Signal, type SignalMessage } from "sluice";
 import { describe, expect, it } from "vitest";
 import { startPeer } from "../support/child.js";
+import { memoryFactor, slowness } from "../support/sanitized.js";
 import { codeOf, isPending, openDescriptors, within } from "./subject.js";
 
 type End = Channel<SignalMessage>;
@@ -171,7 +172,7 @@ describe("signal, between two processes", () => {
 
   it(
     `10. kill -9 of the peer, ${KILLS} times: waiting receives and sends end within 1 s`,
-    { timeout: 120_000 },
+    { timeout: 400_000 },
     async () => {
       await killOnce(0);
       const before = openDescriptors();
@@ -203,7 +204,7 @@ describe("signal, between two processes", () => {
       const line = await within("10,000 cycles", peer.nextLine(), 55_000);
       const grown = JSON.parse(line) as { descriptors: number; residentBytes: number };
       expect(grown.descriptors).toBe(0);
-      expect(grown.residentBytes).toBeLessThan(20e6);
+      expect(grown.residentBytes).toBeLessThan(20e6 * memoryFactor);
     },
   );
 
@@ -235,7 +236,7 @@ async function killOnce(index: number): Promise<void> {
   peer.kill("SIGKILL");
   const killed = performance.now();
   expect(["ERR_END_OF_CHANNEL", "ERR_PEER_DIED"]).toContain(await ended);
-  expect(performance.now() - killed).toBeLessThan(1000);
+  expect(performance.now() - killed).toBeLessThan(1000 * slowness);
   expect(["ERR_PEER_DIED", "ERR_CHANNEL_CLOSED"]).toContain(await codeOf(channel.send(message(1))));
   await within("the channel to be released", channel.closed);
 }

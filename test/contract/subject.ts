@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect } from "vitest";
 import { type End, type EndOptions, type Maker, makePair, type Way } from "./maker.js";
+import { slowness } from "../support/sanitized.js";
 
 /** What one run of the suite is about. */
 export interface Subject {
@@ -30,8 +31,9 @@ const PATIENCE = 8_000;
 export async function within<T>(
   what: string,
   promise: PromiseLike<T>,
-  milliseconds: number = PATIENCE,
+  patience: number = PATIENCE,
 ): Promise<T> {
+  const milliseconds = patience * slowness;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

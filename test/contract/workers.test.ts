@@ -1,8 +1,11 @@
 import { readdirSync } from "node:fs";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
+import { removeSharedCertificate } from "../support/certificates.js";
 import { startPeer } from "../support/child.js";
 import { loadMaker } from "../support/load-maker.js";
 import { scratch, within } from "./subject.js";
+
+afterAll(removeSharedCertificate);
 
 const WORKERS = 200;
 

@@ -7,6 +7,7 @@ import {
   type FileHandle,
   MemoryChannel,
   text,
+  UnixSocket,
 } from "sluice";
 import { PacketChannel } from "../../src/core/packet-channel.js";
 import type { PacketPort, PacketSink } from "../../src/core/packet-port.js";
@@ -124,6 +125,37 @@ describe("the outgoing half", () => {
     port.sink.writable("/slow");
     await Promise.all([slow, closed]);
     expect(port.graceful).toBe(true);
+  });
+
+  it("a send that rejects by its signal or timeout has sent nothing up to 16 KiB; a larger one may have, which messagesSent tells", async () => {
+    for (const [size, taken] of [
+      [16 * 1024, 0],
+      [16 * 1024 + 1, 1],
+    ] as const) {
+      const { port, channel } = setUp({ sendQueue: { messages: 2 } });
+      port.room = 0;
+      await channel.send("first");
+      // The small one finds the last place taken; the large one takes it, and waits until it has left.
+      if (taken === 0) await channel.send("second");
+      const message = "m".repeat(size);
+      await expect(channel.send(message, { timeout: 0 })).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+      await expect(channel.send(message, { signal: AbortSignal.timeout(1) })).rejects.toThrow();
+      expect(channel.statistics().messagesSent).toBe(2);
+      port.room = Infinity;
+      port.sink.writable();
+      await channel.flush();
+      expect(port.sent.map(String)).toEqual(["first", taken === 0 ? "second" : message]);
+    }
+  });
+
+  it("so it is on a byte stream, where the peer receives the whole of it", async () => {
+    const [left, right] = UnixSocket.pair();
+    const message = Buffer.alloc(1024 * 1024, "m");
+    await expect(left.send(message, { timeout: 0 })).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(left.statistics().messagesSent).toBe(1);
+    expect(message.equals(await right.receive())).toBe(true);
+    await left.flush();
+    await Promise.all([left.close(), right.close()]);
   });
 
   it("an aborted send to a receiver that is full lets close go on", async () => {

@@ -123,6 +123,7 @@ const signatures: Record<string, string> = {
   pollOpen: "fd function",
   pollSet: "poll int",
   pollReference: "poll boolean",
+  pollByThread: "",
   pollClose: "poll",
   socket: "int",
   bindSocket: "fd name",

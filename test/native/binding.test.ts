@@ -116,21 +116,16 @@ test("without a package.json of sluice above it the core is not looked for elsew
   expect(await peer.nextLine()).toContain("the folder of package sluice was not found");
 });
 
-test.each([
-  ["bun", "Bun"],
-  ["deno", "Deno"],
-])("on %s a Poll is ERR_UNSUPPORTED, the rest of the core works", async (key, name) => {
-  const versions = { ...process.versions, [key]: "1.0.0" };
-  const runtime = Object.create(process, { versions: { value: versions } }) as typeof process;
-  vi.stubGlobal("process", runtime);
-  try {
-    const { Poll, loadCore } = await fresh(build);
-    expect(loadCore().pageSize()).toBeGreaterThan(0);
-    expect(() => new Poll(0, () => undefined)).toThrow(
-      expect.objectContaining({ code: "ERR_UNSUPPORTED", operation: "poll" }) as Error,
-    );
-    expect(() => new Poll(0, () => undefined)).toThrow(`${name} has no working uv_poll`);
-  } finally {
-    vi.unstubAllGlobals();
-  }
-});
+test.each(["bun", "deno"])(
+  "on %s a thread of the core watches descriptors, as the event loop does elsewhere",
+  async (key) => {
+    await using peer = startPeer("native/foreign-loop", [key]);
+    expect(await peer.nextLine()).toBe("ready 0,1 and again 0,1");
+    expect(await peer.nextLine()).toBe("writable 0,2");
+    expect(await peer.nextLine()).toBe("the other side has gone 0,5");
+    expect(await peer.nextLine()).toBe("an error -9,0");
+    expect(await peer.nextLine()).toBe("a second Poll ERR_SYSTEM, a file on disk ERR_SYSTEM");
+    // It ends by itself: a Poll that is unreferenced or does not watch keeps nothing alive.
+    expect(await peer.exit).toEqual({ code: 0, signal: null });
+  },
+);

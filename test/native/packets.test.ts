@@ -342,6 +342,23 @@ test("descriptors that come with a packet unasked are closed, with credentials a
   }
 });
 
+test("an empty packet that brings descriptors is a message, not the end", async () => {
+  using fds = new Descriptors();
+  const [left, right] = fds.pair(SOCK_SEQPACKET);
+  const sink = new Sink();
+  const before = openDescriptors();
+  const script = `import array,os,socket
+fd=os.open("/dev/null", os.O_RDONLY)
+s=socket.socket(fileno=3); s.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]); s.send(b"later"); print("sent", flush=True)`;
+  await using python = startProgram("python3", ["-c", script], { extraStdio: [left] });
+  await python.expectLine("sent");
+  await python.exit;
+  expect(sink.receive(right)).toBe(2);
+  expect([0, 1].map((index) => sink.field(index, PACKET_FLAGS))).toEqual([PACKET_HAD_HANDLES, 0]);
+  expect([0, 1].map((index) => sink.text(index))).toEqual(["", "later"]);
+  expect(openDescriptors()).toBeLessThanOrEqual(before);
+});
+
 test("descriptors travel with a message and are close-on-exec on arrival", () => {
   using fds = new Descriptors();
   const [left, right] = fds.pair(SOCK_STREAM);

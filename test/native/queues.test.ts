@@ -111,6 +111,15 @@ describe("System V queues", () => {
     expect(messages()).toBe(1);
   });
 
+  test("msgReceive() stays within a memory whose length is no multiple of 8", () => {
+    core.msgSend(id, [bytes("twelve bytes"), bytes("later")], 0, 2, 1);
+    memory.fill("-");
+    // Rounded up, the first message ends behind these 21 bytes.
+    expect(core.msgReceive(id, memory.subarray(0, 21), 13, 16, info, 0)).toBe(1);
+    expect(memory.toString("latin1", 20, 40)).toBe("-".repeat(20));
+    expect(messages()).toBe(1);
+  });
+
   /** A wait and the eventfd that tells of it, in a scope of their own. */
   class Wait implements Disposable {
     readonly #fds = new Descriptors();

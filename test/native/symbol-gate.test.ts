@@ -39,11 +39,12 @@ test("the gate names each library, version and symbol that a build should not as
 
 test("the gate lets names of Node-API, libuv and the list pass, and refuses stray exports", () => {
   using folder = new Folder();
-  const source = `int napi_create_int32(void); int uv_close(void); int recvmsg(void); int fstat(void);
-    int stray(void) { return napi_create_int32() + uv_close() + recvmsg() + fstat(); }`;
+  const source = `int napi_create_int32(void); int uv_close(void); int recvmsg(void); int fstat(void); int uv_thread_create_ex(void);
+    int stray(void) { return napi_create_int32() + uv_close() + recvmsg() + fstat() + uv_thread_create_ex(); }`;
   expect(judge(folder, source, ["-shared", "-fPIC", "-nostdlib"]).sort()).toEqual([
     "it exports stray",
     "it uses fstat, which is not on the list in scripts/symbol-gate.mjs",
+    "it uses uv_thread_create_ex, which is not on the list in scripts/symbol-gate.mjs",
   ]);
 });
 

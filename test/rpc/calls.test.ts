@@ -1,7 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { removeSharedCertificate } from "../support/certificates.js";
 import { type CallContext, createClient, RemoteError, serve } from "sluice/rpc";
 import { cleanUp, pairs } from "./pairs.js";
+
+afterAll(removeSharedCertificate);
 
 class Refused extends Error {
   override readonly name = "Refused";

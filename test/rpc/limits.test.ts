@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { removeSharedCertificate } from "../support/certificates.js";
 import { AnonymousPipe, json, MemoryChannel, none, UdpSocket, UnixSocket } from "sluice";
 import { type BytesChannel, type CallContext, createClient, method, RemoteError, serve } from "sluice/rpc";
 import { startPeer } from "../support/child.js";
 import { cleanUp, memory, unixStream } from "./pairs.js";
+
+afterAll(removeSharedCertificate);
 
 afterEach(cleanUp);
 

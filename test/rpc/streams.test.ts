@@ -1,6 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { removeSharedCertificate } from "../support/certificates.js";
 import { type CallContext, createClient, serve } from "sluice/rpc";
 import { cleanUp, memory, unixStream } from "./pairs.js";
+
+afterAll(removeSharedCertificate);
 
 afterEach(cleanUp);
 

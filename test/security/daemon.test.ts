@@ -80,7 +80,7 @@ describe("a daemon of runDaemon() with policy, quota and audit log", () => {
     daemon.end();
     const { overflows } = JSON.parse(await daemon.nextLine()) as Result;
     if (overflow !== undefined) expect(overflows[overflow]).toBeGreaterThan(0);
-    expect(await daemon.exit).toEqual({ code: 0, signal: null });
+    expect(await daemon.exit, daemon.stderr).toEqual({ code: 0, signal: null });
     expect(existsSync(join(folder, "control.sock"))).toBe(false);
     for (const line of readFileSync(join(folder, "audit.log"), "utf8").trimEnd().split("\n"))
       JSON.parse(line);
@@ -143,7 +143,7 @@ describe("a daemon of runDaemon() with policy, quota and audit log", () => {
     expect(readFileSync(join(folder, "full.pid"), "latin1")).toBe(`${daemon.pid}\n`);
     daemon.end();
     expect(JSON.parse(await daemon.nextLine())).toMatchObject({ lost: 0, count: 0 });
-    expect(await daemon.exit).toEqual({ code: 0, signal: null });
+    expect(await daemon.exit, daemon.stderr).toEqual({ code: 0, signal: null });
     const audit = readFileSync(join(folder, "audit.log"), "utf8");
     expect(audit).toMatch(/"call",[^\n]*"uid":65532[^\n]*"name":"secret","decision":"denied"/);
     expect(audit).toMatch(/"connect","peer":{[^\n]*"uid":65534[^\n]*"decision":"denied"/);

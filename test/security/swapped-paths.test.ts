@@ -131,8 +131,8 @@ describe("a path that another user swaps, thousands of times, leads nowhere", ()
     // As in /tmp: others may make files, and can replace none but their own.
     chmodSync(shared, 0o1777);
     const path = join(shared, "path");
-    const { done, codes } = await race(path, () => {
-      InstanceLock.acquire("daemon", () => openFolder(path)).release();
+    const { done, codes } = await race(path, async () => {
+      (await InstanceLock.acquire("daemon", () => openFolder(path))).release();
       process.env["RUNTIME_DIRECTORY"] = path;
       runtimeDirectory("daemon");
     });

@@ -83,6 +83,8 @@ function makeShared(): string {
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-certificates-"));
   new Authority(folder).sign("localhost");
   process.env[SHARED] = folder;
+  // A test's process is ended by vitest without this event: its file calls it itself.
+  process.once("exit", removeSharedCertificate);
   return folder;
 }
 

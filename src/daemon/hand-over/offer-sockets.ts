@@ -1,6 +1,7 @@
 import type { Credentials } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
 import { checkCount, checkOptions } from "../../core/options.js";
+import { reached } from "../../core/step.js";
 import { checkDuration, describe } from "../../core/wait.js";
 import type { Allow } from "../../mechanisms/authorise.js";
 import type { UnixSocketChannel, UnixSocketListener } from "../../mechanisms/unix-socket/types.js";
@@ -142,10 +143,13 @@ class Offer implements SocketOffer {
       const { take } = await successor.receive({ timeout: STEP_TIMEOUT, signal });
       if (take !== VERSION)
         throw new Error(`it knows version ${VERSION} of the hand-over, not ${describe(take)}`);
+      STEP: reached("hand-over: asked for");
       const { offer, handles } = this.#collect();
       await successor.send({ offer }, { handles, timeout: STEP_TIMEOUT, signal });
+      STEP: reached("hand-over: offered");
       const { ready } = await successor.receive({ timeout: this.#readyTimeout, signal });
       signal.throwIfAborted();
+      STEP: reached("hand-over: successor ready");
       if (ready === true) return true;
       throw new Error("it has said something else than ready");
     } catch (error) {
@@ -173,14 +177,17 @@ class Offer implements SocketOffer {
     await Promise.allSettled(
       this.#sockets.map(([, socket]) => (typeof socket === "number" ? Promise.resolve() : socket.handOver())),
     );
+    STEP: reached("hand-over: listeners left");
     // The name is free when it hears that all is its own.
     await this.#listener.close();
     try {
+      STEP: reached("hand-over: name free");
       await successor.send({ yours: true }, { timeout: STEP_TIMEOUT });
       await successor.close({ deadline: STEP_TIMEOUT });
     } catch (error) {
       this.#logger?.warn({ err: error, peer }, "the successor was ready, and has died since");
     }
+    STEP: reached("hand-over: done");
     this.#done(peer);
   }
 

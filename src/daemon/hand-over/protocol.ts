@@ -1,4 +1,4 @@
-import { json } from "../../codec/index.js";
+import { json, type StandardSchema } from "../../codec/index.js";
 import type { Codec } from "../../core/codec.js";
 import type { Allow } from "../../mechanisms/authorise.js";
 
@@ -37,6 +37,37 @@ export interface HandOverMessage {
   readonly refused?: string;
 }
 
+const schema: StandardSchema<HandOverMessage> = {
+  "~standard": {
+    version: 1,
+    vendor: "sluice",
+    validate(value) {
+      const message = problemOf(value);
+      return message === undefined ? { value: value as HandOverMessage } : { issues: [{ message }] };
+    },
+  },
+};
+
+/** Why this is nothing that either side says. What is not known here is passed over: a newer version may say more. */
+function problemOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is no object";
+  const { take, offer, ready, yours, refused } = value as { readonly [K in keyof HandOverMessage]: unknown };
+  if (take !== undefined && typeof take !== "number") return "take is no number";
+  if (offer !== undefined && !isOffer(offer)) return "the offer is no list of different sockets";
+  if ((ready ?? true) !== true || (yours ?? true) !== true) return "ready and yours are true or missing";
+  return refused === undefined || typeof refused === "string" ? undefined : "refused is no text";
+}
+
+function isOffer(offer: unknown): offer is readonly OfferedSocket[] {
+  if (!Array.isArray(offer)) return false;
+  const names = new Set<string>();
+  for (const each of offer as readonly (Partial<Record<keyof OfferedSocket, unknown>> | null)[]) {
+    if (typeof each?.name !== "string" || typeof each.locked !== "boolean") return false;
+    names.add(each.name);
+  }
+  return names.size === offer.length;
+}
+
 /** How both sides open their end. */
 export interface HandOverSocketOptions {
   readonly type: "seqpacket";
@@ -46,5 +77,5 @@ export interface HandOverSocketOptions {
 }
 
 export function handOverOptions(allow: Allow | undefined): HandOverSocketOptions {
-  return { type: "seqpacket", codec: json<HandOverMessage>(), maxHandles: MOST_DESCRIPTORS, allow };
+  return { type: "seqpacket", codec: json(schema), maxHandles: MOST_DESCRIPTORS, allow };
 }

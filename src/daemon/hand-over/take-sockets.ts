@@ -2,8 +2,10 @@ import type { Credentials, FileHandle, WaitOptions } from "../../core/channel.js
 import { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
 import { checkOptions } from "../../core/options.js";
+import { reached } from "../../core/step.js";
 import { describe } from "../../core/wait.js";
 import type { Allow } from "../../mechanisms/authorise.js";
+import { awaitEnd } from "../../mechanisms/has-ended.js";
 import type {
   UnixSocketChannel,
   UnixSocketInheritedListenOptions,
@@ -56,8 +58,9 @@ export interface TakenSockets extends Disposable {
  *
  * @param path - where they are offered
  * @param options - who the predecessor may be, and how long to wait for it
- * @returns a promise of the sockets; of `undefined` when nobody offers any, so that this process listens for itself
- * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_ADDRESS_IN_USE` when the predecessor refuses, `ERR_ACCESS_DENIED`, `ERR_TIMEOUT`; the abort
+ * @returns a promise of the sockets; of `undefined` when nobody offers any, so that this process listens for itself. Where the predecessor was killed before it had offered them, it has ended by then,
+ *   and its locks are free
+ * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_ADDRESS_IN_USE` when the predecessor refuses or offers what is not understood, `ERR_ACCESS_DENIED`, `ERR_TIMEOUT`; the abort
  *   reason
  */
 export async function takeSockets(
@@ -67,23 +70,37 @@ export async function takeSockets(
   checkOptions(options);
   const { signal, timeout, allow } = options;
   const end = performance.now() + (timeout ?? Infinity);
+  let gone = 0; // the pid of a predecessor whose connection has ended
   for (;;) {
     const rest = end - performance.now();
     const bounds = { signal, timeout: rest === Infinity ? undefined : Math.max(rest, 0) };
     let predecessor: UnixSocketChannel<HandOverMessage> | undefined;
     try {
       predecessor = await UnixSocket.connect(path, extend(handOverOptions(allow), bounds));
+      STEP: reached("hand-over: predecessor found");
       await predecessor.send({ take: VERSION }, bounds);
       const { message, handles = [] } = await predecessor.receiveEnvelope(bounds);
+      STEP: reached("hand-over: received");
       return new Taken(path, predecessor, message, handles);
     } catch (error) {
       predecessor?.destroy();
-      if (hasEnded(error)) continue; // it has died or has been replaced meanwhile: whoever is there now is asked
-      if (error instanceof ChannelError && error.code === "ERR_NO_PEER") return undefined;
-      throw error;
+      if (hasEnded(error)) {
+        // It has died or has been replaced meanwhile: whoever is there now is asked.
+        gone = predecessor?.peer.pid ?? gone;
+        continue;
+      }
+      if (error instanceof ChannelError && error.code === "ERR_NO_PEER") {
+        // Its paths are this process's once it has closed their locks, too.
+        if (!(await awaitEnd(gone, bounds))) return undefined;
+        gone = 0;
+        continue;
+      }
+      throw isNonsense(error) ? keeps(path, `it has offered ${NONSENSE}`, error) : error;
     }
   }
 }
+
+const NONSENSE = "something that is not understood";
 
 interface Socket {
   readonly socket: FileHandle;
@@ -108,16 +125,15 @@ class Taken implements TakenSockets {
     this.#path = path;
     this.#channel = channel;
     this.predecessor = channel.peer;
-    const rest = [...handles];
-    for (const { name, locked } of offer ?? []) {
-      const socket = rest.shift();
-      const lock = locked ? rest.shift() : undefined;
-      if (socket !== undefined) this.#sockets.set(name, { socket, lock, taken: false });
+    const named = offer?.reduce((count, { locked }) => count + (locked ? 2 : 1), 0);
+    if (offer === undefined || named !== handles.length) {
+      for (const handle of handles) handle.close();
+      throw this.#keeps(refused ?? `it has offered ${NONSENSE}`);
     }
-    for (const handle of rest) handle.close();
-    if (offer === undefined || this.#sockets.size !== offer.length || rest.length > 0) {
-      this[Symbol.dispose]();
-      throw this.#keeps(refused ?? "it has offered something that is not understood");
+    const rest = [...handles];
+    for (const { name, locked } of offer) {
+      const socket = rest.shift() as FileHandle;
+      this.#sockets.set(name, { socket, lock: locked ? rest.shift() : undefined, taken: false });
     }
   }
 
@@ -143,6 +159,7 @@ class Taken implements TakenSockets {
   async ready(): Promise<void> {
     await this.#agreeOnIt();
     try {
+      STEP: reached("hand-over: agreed");
       const unwanted: UnixSocketListener<Uint8Array, Buffer>[] = [];
       for (const socket of this.#sockets.values()) {
         if (!socket.taken && socket.lock !== undefined) unwanted.push(await this.#listen(socket));
@@ -151,6 +168,7 @@ class Taken implements TakenSockets {
         if (!listener.own(lock))
           throw this.#keeps(`the lock of ${describe(listener.address)} is not its own any more`);
       }
+      STEP: reached("hand-over: owned");
       for (const listener of unwanted) await listener.close();
     } finally {
       this[Symbol.dispose]();
@@ -169,19 +187,23 @@ class Taken implements TakenSockets {
   /** Fulfils when the predecessor has let go, in whatever way. */
   async #agreeOnIt(): Promise<void> {
     let answer: HandOverMessage;
+    let problem: unknown;
     try {
       // Where that one has ended, its refusal may have come before: a process that refuses lives, one that only ends has died.
       await this.#channel.send({ ready: true }, { timeout: STEP_TIMEOUT }).catch((error: unknown) => {
         if (!hasEnded(error)) throw error;
       });
+      STEP: reached("hand-over: said to be ready");
       answer = await this.#channel.receive();
     } catch (error) {
       if (hasEnded(error)) return;
-      throw error;
+      if (!isNonsense(error)) throw error;
+      problem = error;
+      answer = {};
     }
     if (answer.yours === true) return;
     this[Symbol.dispose]();
-    throw this.#keeps(answer.refused ?? "it has said something that is not understood");
+    throw this.#keeps(answer.refused ?? `it has said ${NONSENSE}`, problem);
   }
 
   #find(name: string): Socket | undefined {
@@ -202,6 +224,7 @@ class Taken implements TakenSockets {
       found.taken = false;
       throw error;
     }
+    STEP: reached("hand-over: listening");
     loadCore().adopt(socket.take()); // from the handle to the listener
     if (listener instanceof SocketListener) {
       listener.hold();
@@ -210,10 +233,22 @@ class Taken implements TakenSockets {
     return listener;
   }
 
-  #keeps(reason: string): ChannelError {
-    const text = `Cannot take the sockets that are offered at ${describe(this.#path)}: the process that has them keeps them: ${reason}`;
-    return new ChannelError("ERR_ADDRESS_IN_USE", text, { operation: "take over", address: this.#path });
+  #keeps(reason: string, cause?: unknown): ChannelError {
+    return keeps(this.#path, reason, cause);
   }
+}
+
+function keeps(path: string, reason: string, cause?: unknown): ChannelError {
+  const text = `Cannot take the sockets that are offered at ${describe(path)}: the process that has them keeps them: ${reason}`;
+  return new ChannelError("ERR_ADDRESS_IN_USE", text, { operation: "take over", address: path, cause });
+}
+
+/** Whether something came that is no message of the hand-over. */
+function isNonsense(error: unknown): boolean {
+  return (
+    error instanceof ChannelError &&
+    (error.code === "ERR_INVALID_MESSAGE" || error.code === "ERR_MESSAGE_TOO_LARGE")
+  );
 }
 
 function hasEnded(error: unknown): boolean {

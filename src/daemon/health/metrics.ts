@@ -1,24 +1,31 @@
 import type { IntervalHistogram } from "node:perf_hooks";
-import type { Registry } from "prom-client";
 import type { AuditLog } from "../audit/audit-log.js";
 import type { Quota } from "../quota/quota.js";
 import { type ChannelTotals, OpenChannels } from "./open-channels.js";
-import { loadPrometheus, type PrometheusLibrary } from "./prometheus.js";
+import { loadPrometheus, type MetricsRegistry, type PrometheusLibrary } from "./prometheus.js";
 
-/** Options of {@link daemonMetrics}. */
-export interface DaemonMetricsOptions {
+/**
+ * Options of {@link daemonMetrics}.
+ *
+ * @typeParam R - the `Registry` of prom-client
+ */
+export interface DaemonMetricsOptions<R extends MetricsRegistry = MetricsRegistry> {
   /** Whose overflows are told. */
   readonly quota?: Quota | undefined;
   /** Whose losses are told. */
   readonly audit?: AuditLog | undefined;
-  /** The package prom-client, where it cannot be loaded by its name. */
-  readonly library?: PrometheusLibrary | undefined;
+  /** The package prom-client, where it cannot be loaded by its name, and for the type of the registry. */
+  readonly library?: PrometheusLibrary<R> | undefined;
 }
 
-/** What a daemon tells of itself in numbers. Made by {@link daemonMetrics}. */
-export interface DaemonMetrics extends Disposable {
-  /** The registry of prom-client, for metrics of your own. */
-  readonly registry: Registry;
+/**
+ * What a daemon tells of itself in numbers. Made by {@link daemonMetrics}.
+ *
+ * @typeParam R - the `Registry` of prom-client
+ */
+export interface DaemonMetrics<R extends MetricsRegistry = MetricsRegistry> extends Disposable {
+  /** The registry of prom-client, for metrics of your own; typed as such where {@link DaemonMetricsOptions.library} was given. */
+  readonly registry: R;
   /** Milliseconds by which the event loop was late, at worst, since the last look: about 0 in a program that is well. */
   readonly lag: number;
   /** All metrics in Prometheus' text format, version 0.0.4. */
@@ -41,12 +48,12 @@ const OF_CHANNELS: readonly (readonly [keyof ChannelTotals, string, string])[] =
 /** The histogram is sampled so often, and what it tells is over that. */
 const RESOLUTION_MS = 20;
 
-class PrometheusMetrics implements DaemonMetrics {
-  readonly registry: Registry;
+class PrometheusMetrics<R extends MetricsRegistry> implements DaemonMetrics<R> {
+  readonly registry: R;
   readonly #channels = new OpenChannels();
   readonly #delay: IntervalHistogram;
 
-  constructor({ quota, audit, library = loadPrometheus() }: DaemonMetricsOptions) {
+  constructor({ quota, audit, library = loadPrometheus<R>() }: DaemonMetricsOptions<R>) {
     const { Counter, Gauge, Registry } = library;
     const registry = new Registry();
     this.registry = registry;
@@ -139,6 +146,8 @@ class PrometheusMetrics implements DaemonMetrics {
  * await left.close();
  * ```
  */
-export function daemonMetrics(options: DaemonMetricsOptions = {}): DaemonMetrics {
-  return new PrometheusMetrics(options);
+export function daemonMetrics<R extends MetricsRegistry = MetricsRegistry>(
+  options: DaemonMetricsOptions<R> = {},
+): DaemonMetrics<R> {
+  return new PrometheusMetrics<R>(options);
 }

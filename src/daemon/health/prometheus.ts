@@ -1,27 +1,70 @@
-import type { Counter, Gauge, Registry } from "prom-client";
-import { unsupported } from "../../core/errors.js";
-import { reasonOf } from "../../codec/describe.js";
+import { loadOptional } from "../../codec/optional-package.js";
 
-/** The part of the package prom-client that is used. */
-export interface PrometheusLibrary {
+// prom-client is an optional peer dependency: a declaration that named its types would not compile where it is not installed.
+
+/** The part of prom-client's `Registry` that is used. */
+export interface MetricsRegistry {
+  /** All metrics as text. */
+  metrics(): Promise<string>;
+}
+
+/** The part of prom-client's `Gauge` and `Counter` that is used. */
+export interface PrometheusMetric {
+  /** Forgets all values. */
+  reset(): void;
+  /** Adds to the value with these labels. */
+  inc(labels: Record<string, string>, value: number): void;
+}
+
+/** How a metric is made. */
+export interface PrometheusMetricConfiguration<R extends MetricsRegistry> {
+  /** Its name, such as `"sluice_channels_open"`. */
+  name: string;
+  /** What it counts, for people. */
+  help: string;
+  /** What its values are told apart by. */
+  labelNames: string[];
+  /** Where it is to be found. */
+  registers: R[];
+  /** Called before the values are told. */
+  collect: () => void;
+}
+
+/**
+ * A class of metrics.
+ *
+ * @typeParam R - the `Registry` of prom-client
+ */
+export interface PrometheusMetricClass<R extends MetricsRegistry = MetricsRegistry> {
+  /** Makes a metric of this kind. */
+  new (configuration: PrometheusMetricConfiguration<R>): PrometheusMetric;
+}
+
+/**
+ * The class of registries.
+ *
+ * @typeParam R - the `Registry` of prom-client
+ */
+export interface PrometheusRegistryClass<R extends MetricsRegistry = MetricsRegistry> {
+  /** Makes an empty one. */
+  new (): R;
+}
+
+/**
+ * The part of the package prom-client that is used.
+ *
+ * @typeParam R - its `Registry`
+ */
+export interface PrometheusLibrary<R extends MetricsRegistry = MetricsRegistry> {
   /** Makes a number that goes up and down. */
-  readonly Gauge: typeof Gauge;
+  readonly Gauge: PrometheusMetricClass<R>;
   /** Makes a number that goes up. */
-  readonly Counter: typeof Counter;
+  readonly Counter: PrometheusMetricClass<R>;
   /** Makes a set of them. */
-  readonly Registry: typeof Registry;
+  readonly Registry: PrometheusRegistryClass<R>;
 }
 
 /** Loads prom-client, an optional peer dependency, when metrics are first asked for. */
-export function loadPrometheus(): PrometheusLibrary {
-  // eslint-disable-next-line local/layers -- no addon of ours: a package that is optional and must load late, in a call that is synchronous
-  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
-  try {
-    return require("prom-client") as PrometheusLibrary;
-  } catch (cause) {
-    throw unsupported(
-      `Cannot load prom-client, which daemonMetrics() needs: ${reasonOf(cause)}. Install it (npm install prom-client), or pass options.library`,
-      { operation: "load", cause },
-    );
-  }
+export function loadPrometheus<R extends MetricsRegistry>(): PrometheusLibrary<R> {
+  return loadOptional("prom-client", "daemonMetrics()") as PrometheusLibrary<R>;
 }

@@ -1,5 +1,7 @@
 import { ChannelError } from "../../core/errors.js";
 import type { FileHandle } from "../../core/channel.js";
+import { reached } from "../../core/step.js";
+import { awaitEnd } from "../../mechanisms/has-ended.js";
 import { ENOENT, loadCore } from "../../native/binding.js";
 import { PathLock } from "../../mechanisms/path-lock.js";
 import type { Folder } from "../runtime-directory.js";
@@ -32,17 +34,27 @@ export class InstanceLock {
   /**
    * @param name - the daemon's
    * @param openFolder - makes and checks the runtime directory
-   * @throws ChannelError `ERR_ADDRESS_IN_USE` while another process holds it
+   * @param signal - ends the wait for a process that holds it and was killed, but has not ended yet
+   * @returns a promise of the lock
+   * @throws (by the promise) ChannelError `ERR_ADDRESS_IN_USE` while another process holds it
    */
-  static acquire(name: string, openFolder: () => Folder): InstanceLock {
+  static async acquire(name: string, openFolder: () => Folder, signal?: AbortSignal): Promise<InstanceLock> {
+    let awaited: number | undefined;
     for (let round = 0; ; round++) {
       const folder = openFolder();
       const path = paths.join(folder.path, `${name}.pid`);
       try {
         const lock = PathLock.acquire(loadCore(), path, { operation: "start", address: path });
-        if (typeof lock === "number") throw inUse(name, path, lock);
+        if (typeof lock === "number") {
+          const holder = holderOf(path, lock);
+          const isNew = holder !== undefined && holder !== awaited;
+          awaited = holder;
+          if (isNew && (await awaitEnd(holder, { signal }))) continue;
+          throw inUse(name, path, holder);
+        }
         const instance = new InstanceLock(folder, path, lock);
         try {
+          STEP: reached("instance: locked");
           instance.#writePid();
         } catch (error) {
           instance.release();
@@ -103,8 +115,10 @@ export class InstanceLock {
       return [];
     }
     const failures = [attempt(() => this.#removePid())];
+    STEP: reached("instance: pid removed");
     this.#lock.release();
     // The folder is another instance's as soon as that has a file in it.
+    STEP: reached("instance: unlocked");
     if (this.folder.created) failures.push(attempt(() => rmdirSync(this.folder.path), "ENOTEMPTY"));
     return failures.filter((failure) => failure !== undefined);
   }
@@ -114,7 +128,9 @@ export class InstanceLock {
     const draft = `${this.#path}.new`;
     rmSync(draft, { force: true });
     writeFileSync(draft, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
+    STEP: reached("instance: draft written");
     renameSync(draft, this.#path);
+    STEP: reached("instance: pid written");
   }
 
   #removePid(): void {
@@ -122,10 +138,13 @@ export class InstanceLock {
   }
 }
 
-function inUse(name: string, path: string, locker: number): ChannelError {
-  // The lock names whoever took it first, who may have passed it on and be gone; or nobody, when that is in another pid namespace.
-  const pid = locker > 0 && isAlive(locker) ? locker : readPid(path);
-  const who = pid === undefined ? "another process" : `process ${pid}`;
+/** The lock names whoever took it first, who may have passed it on and be gone; or nobody, when that is in another pid namespace. */
+function holderOf(path: string, locker: number): number | undefined {
+  return locker > 0 && isAlive(locker) ? locker : readPid(path);
+}
+
+function inUse(name: string, path: string, holder: number | undefined): ChannelError {
+  const who = holder === undefined ? "another process" : `process ${holder}`;
   const text = `Cannot start daemon "${name}": ${who} runs it and holds "${path}.lock"; stop that one first`;
   return new ChannelError("ERR_ADDRESS_IN_USE", text, { operation: "start", address: path });
 }

@@ -207,7 +207,9 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     const { name, runtimeDirectory: path, sockets = {}, inherited = inheritedSockets() } = this.#options;
     const { loadConfig, onStart, handOver } = this.#options;
     const open = (): Folder => (path === undefined ? openRuntimeDirectory(name) : openFolder(path));
-    this.#lock = handOver === true ? await this.#comeAfter(open) : InstanceLock.acquire(name, open);
+    this.#lock = await (handOver === true
+      ? this.#comeAfter(open)
+      : InstanceLock.acquire(name, open, this.signal));
     if (loadConfig !== undefined) this.#config = await loadConfig(this.signal);
     for (const [socket, options] of Object.entries<DaemonSocketOptions>(sockets)) {
       this.signal.throwIfAborted();
@@ -246,10 +248,11 @@ class DaemonRun<Config, Sockets extends DaemonSocketTable> implements Daemon, Da
     this.#succession = succession;
     const { lock, createdFolder } = succession;
     if (lock !== undefined) return InstanceLock.inherit(this.name, { path, created: createdFolder }, lock);
-    return InstanceLock.acquire(this.name, () => {
+    const openAgain = (): Folder => {
       const folder = open();
       return { path: folder.path, created: created || folder.created };
-    });
+    };
+    return InstanceLock.acquire(this.name, openAgain, this.signal);
   }
 
   /** Takes what is the process's: signals, uncaught errors, orphans. */

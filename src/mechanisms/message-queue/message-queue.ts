@@ -121,14 +121,22 @@ export class MessageQueue {
       const place = sysvPlace(name, options.projectId);
       const queue = openSysvQueue(place, plan);
       const limit = options.maxMessageSize ?? queue.messageSize;
-      return channelOver(new SysvPort(queue, place, limit), place, limit);
+      try {
+        return channelOver(new SysvPort(queue, place, limit), place, limit);
+      } catch (error) {
+        // Nobody has it: left there, it would be in the way of the next attempt.
+        if (queue.isNew) loadCore().msgRemove(queue.id);
+        throw error;
+      }
     }
     const place = posixPlace(name);
     const queue = openPosixQueue(place, plan);
     try {
       return channelOver(new PosixPort(queue, place), place, options.maxMessageSize ?? queue.messageSize);
     } catch (error) {
-      loadCore().close(queue.fd);
+      const core = loadCore();
+      core.close(queue.fd);
+      if (queue.isNew) core.mqUnlink(place.address);
       throw error;
     }
   }

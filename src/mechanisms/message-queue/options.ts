@@ -2,7 +2,8 @@ import type { Channel } from "../../core/channel.js";
 import { type ChannelOptions, checkCount, checkOptions } from "../../core/options.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { describe } from "../../core/wait.js";
-import { type Allow, type AllowFunction, type Authorisation, resolveAllow } from "../authorise.js";
+import type { Allow, AllowFunction, Authorisation } from "../authorise.js";
+import { resolveOwners } from "../trusted-owner.js";
 
 /** Which of the system's two kinds of queue: mq_overview(7) or sysvipc(7). */
 export type MessageQueueKind = "posix" | "sysv";
@@ -99,11 +100,6 @@ export function planQueue(options: MessageQueueOptions<never, unknown>): Plan {
   if (exclusive && !create) throw new TypeError("options.exclusive needs options.create, received true");
   if (maxMessages !== undefined) checkCount("options.maxMessages", maxMessages, 1, MOST);
   if (maxMessageSize !== undefined) checkCount("options.maxMessageSize", maxMessageSize, 1, MOST);
-  if (typeof options.allow === "function") {
-    throw new TypeError(
-      'options.allow must be "self", "root", "anyone" or { uids, gids } here, received a function: the owner of a queue has no pid',
-    );
-  }
   return {
     direction: options.direction ?? "both",
     create,
@@ -111,7 +107,7 @@ export function planQueue(options: MessageQueueOptions<never, unknown>): Plan {
     mode: checkCount("options.mode", options.mode ?? 0o600, 0, 0o777),
     maxMessages,
     maxMessageSize,
-    authorisation: resolveAllow(options.allow),
+    authorisation: resolveOwners(options.allow, "the owner of a queue has no pid"),
   };
 }
 

@@ -1,3 +1,4 @@
+import { reached } from "../../core/step.js";
 import {
   DISCONNECT,
   EAGAIN,
@@ -54,6 +55,7 @@ export class PosixPort implements QueuePort {
 
   send(messages: readonly Uint8Array[], start: number, end: number, grade: number): number {
     const sent = this.#core.mqSend(this.#queue.fd, messages, start, end, grade);
+    STEP: reached("posix queue: sent");
     if (sent >= 0) return sent;
     if (sent === -EAGAIN) return 0;
     throw queueFailed(sent, this.#place, "send to", { syscall: "mq_send" });
@@ -77,6 +79,7 @@ export class PosixPort implements QueuePort {
       memory.info,
     );
     if (count > 0) {
+      STEP: reached("posix queue: taken");
       this.#patience.found(count);
       return copyOut(count);
     }

@@ -1,3 +1,4 @@
+import { reached } from "../../core/step.js";
 import { describe } from "../../core/wait.js";
 import {
   EEXIST,
@@ -26,6 +27,8 @@ export interface OpenQueue {
   readonly fd: number;
   /** Bytes of the largest message. */
   readonly messageSize: number;
+  /** Whether it was made just now. */
+  readonly isNew: boolean;
 }
 
 /** The place of a name such as "/jobs". Throws what is wrong with it. See mq_overview(7). */
@@ -82,8 +85,10 @@ function checked(core: NativeCore, fd: number, examineIt: () => OpenQueue): Open
 
 /** The umask may have taken rights away that were asked for. */
 function settle(core: NativeCore, fd: number, place: Place, plan: Plan, messageSize: number): OpenQueue {
+  STEP: reached("posix queue: made");
   const result = core.setMode(fd, plan.mode);
-  if (result >= 0) return { fd, messageSize };
+  STEP: reached("posix queue: mode set");
+  if (result >= 0) return { fd, messageSize, isNew: true };
   core.mqUnlink(place.address);
   throw queueFailed(result, place, "create", { syscall: "fchmod" });
 }
@@ -99,7 +104,7 @@ function examine(core: NativeCore, fd: number, place: Place, plan: Plan): OpenQu
   const messageSize = Number(attributes[MQ_MESSAGE_SIZE]);
   checkSize(place, "maxMessages", plan.maxMessages, Number(attributes[MQ_MOST_MESSAGES]));
   checkSize(place, "maxMessageSize", plan.maxMessageSize, messageSize);
-  return { fd, messageSize };
+  return { fd, messageSize, isNew: false };
 }
 
 /** What mq_open(3) takes by itself when it is told no limits. */

@@ -1,6 +1,7 @@
 import { ChannelError, type ErrorCode } from "../../core/errors.js";
 import { type ErrnoDetails, fromErrno } from "../../native/binding.js";
-import { type Authorisation, describePeer } from "../authorise.js";
+import type { Authorisation } from "../authorise.js";
+import { ownerRefusal } from "../trusted-owner.js";
 import type { MessageQueueKind } from "./options.js";
 
 /** Which queue an error is about. */
@@ -39,10 +40,8 @@ export function queueRefused(code: ErrorCode, place: Place, operation: string, t
 
 /** Throws unless a queue that was there already belongs to somebody who is trusted. */
 export function checkOwner(place: Place, authorisation: Authorisation, uid: number, gid: number): void {
-  const owner = { pid: 0, uid, gid };
-  if (authorisation.decide(owner) === true) return;
-  const text = `its owner (${describePeer(owner)}) is none of those that options.allow names (${authorisation.text})`;
-  throw queueRefused("ERR_ACCESS_DENIED", place, "open", text);
+  const text = ownerRefusal(authorisation, uid, gid);
+  if (text !== undefined) throw queueRefused("ERR_ACCESS_DENIED", place, "open", text);
 }
 
 /** Throws when a queue that was there already is too small for what was asked for. */

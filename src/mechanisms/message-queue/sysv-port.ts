@@ -1,4 +1,5 @@
 import type { ChannelError } from "../../core/errors.js";
+import { reached } from "../../core/step.js";
 import {
   EAGAIN,
   ENOMSG,
@@ -63,6 +64,7 @@ export class SysvPort implements QueuePort {
 
   send(messages: readonly Uint8Array[], start: number, end: number, grade: number): number {
     const sent = this.#core.msgSend(this.#queue.id, messages, start, end, grade);
+    STEP: reached("sysv queue: sent");
     if (sent >= 0) return sent;
     if (sent === -EAGAIN) return 0;
     const error = this.#failed(sent, "send to", "msgsnd");
@@ -91,6 +93,7 @@ export class SysvPort implements QueuePort {
       selection,
     );
     if (count > 0) {
+      STEP: reached("sysv queue: taken");
       this.#patience.found(count);
       return copyOut(count);
     }
@@ -202,6 +205,7 @@ export class SysvPort implements QueuePort {
     this.#later = undefined;
     if (message === undefined) return;
     this.#waits.toSend(this.#queue.id, grade, message, (result) => {
+      STEP: reached("sysv queue: sent by a thread");
       this.#patience.found(2);
       if (this.#closed) return;
       if (result < 0) this.#sink.fail(this.#failed(result, "send to", "msgsnd"));

@@ -1,4 +1,5 @@
 import { checkCount } from "../../core/options.js";
+import { reached } from "../../core/step.js";
 import { describe } from "../../core/wait.js";
 import {
   EEXIST,
@@ -35,6 +36,8 @@ export interface SysvQueue {
   readonly id: number;
   /** Bytes of the largest message. */
   readonly messageSize: number;
+  /** Whether it was made just now. */
+  readonly isNew: boolean;
 }
 
 /** The place of a key, or of a path with a project id. Throws what is wrong with it, or with the path. */
@@ -133,11 +136,11 @@ function examine(
     checkSize(place, "a capacity in bytes of", wanted, found);
     checkSize(place, "a capacity in bytes of", plan.maxMessageSize, found);
     // A message that is larger than the queue would wait for ever.
-    return { id, messageSize: Math.min(messageSize, found) };
+    return { id, messageSize: Math.min(messageSize, found), isNew: false };
   }
   if (isGone(result)) throw queueFailed(result, place, "open", { syscall: "msgctl", code: "ERR_NO_PEER" });
   // Who owns it is told to those who may read it. Everybody else has to trust it.
-  if (plan.direction === "send" && plan.authorisation.isOpen) return { id, messageSize };
+  if (plan.direction === "send" && plan.authorisation.isOpen) return { id, messageSize, isNew: false };
   const hint = 'the owner is told only to those who may read; { allow: "anyone" } asks for no owner';
   throw queueFailed(result, place, "open", { syscall: "msgctl", hint });
 }
@@ -150,6 +153,7 @@ function settle(
   messageSize: number,
   wanted: number | undefined,
 ): SysvQueue {
+  STEP: reached("sysv queue: made");
   const usual = systemLimit("kernel.msgmnb") ?? messageSize;
   const capacity =
     wanted ?? (plan.maxMessageSize !== undefined && messageSize > usual ? messageSize : undefined);
@@ -164,7 +168,8 @@ function settle(
       throw queueFailed(result, place, "create", { syscall: "msgctl", hint });
     }
   }
-  return { id, messageSize: Math.min(messageSize, capacity ?? usual) };
+  STEP: reached("sysv queue: capacity set");
+  return { id, messageSize: Math.min(messageSize, capacity ?? usual), isNew: true };
 }
 
 function openFailed(result: number, place: Place, plan: Plan): Error {

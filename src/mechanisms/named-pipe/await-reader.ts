@@ -1,6 +1,7 @@
 import type { WaitOptions } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
 import { Wait, WaitList } from "../../core/wait.js";
+import type { Authorisation } from "../authorise.js";
 import { tryOpenToWrite } from "./fifo.js";
 import { watchOpens } from "./open-watch.js";
 
@@ -18,7 +19,11 @@ const RETRY_UNWATCHED = 10;
  *
  * @returns the descriptor; rejects with `ERR_TIMEOUT`, the reason of the signal, or why the FIFO cannot be opened
  */
-export function openWhenRead(path: string, options: WaitOptions | undefined): Promise<number> {
+export function openWhenRead(
+  path: string,
+  options: WaitOptions | undefined,
+  owners: Authorisation,
+): Promise<number> {
   let unwatch: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   const wait = new Wait<number>();
@@ -28,7 +33,7 @@ export function openWhenRead(path: string, options: WaitOptions | undefined): Pr
   });
   const attempt = (): void => {
     try {
-      const fd = tryOpenToWrite(path);
+      const fd = tryOpenToWrite(path, owners);
       if (fd !== undefined) wait.fulfil(fd);
     } catch (error) {
       wait.reject(error);

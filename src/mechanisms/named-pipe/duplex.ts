@@ -1,6 +1,8 @@
 import type { WaitOptions } from "../../core/channel.js";
 import { ChannelError } from "../../core/errors.js";
+import { reached } from "../../core/step.js";
 import { EAGAIN, loadCore } from "../../native/binding.js";
+import type { Authorisation } from "../authorise.js";
 import { openWhenRead } from "./await-reader.js";
 import { failed, openToRead } from "./fifo.js";
 
@@ -18,10 +20,12 @@ export async function openDuplexEnds(
   path: string,
   wanted: "a" | "b" | undefined,
   options: WaitOptions,
+  owners: Authorisation,
 ): Promise<DuplexEnds> {
-  const { side, reader } = takeSide(path, wanted);
+  const { side, reader } = takeSide(path, wanted, owners);
   try {
-    const writer = await openWhenRead(`${path}.${side === "a" ? "b" : "a"}`, options);
+    STEP: reached("fifo: side taken");
+    const writer = await openWhenRead(`${path}.${side === "a" ? "b" : "a"}`, options, owners);
     return { reader, writer };
   } catch (error) {
     loadCore().close(reader);
@@ -29,9 +33,13 @@ export async function openDuplexEnds(
   }
 }
 
-function takeSide(path: string, wanted: "a" | "b" | undefined): { side: "a" | "b"; reader: number } {
+function takeSide(
+  path: string,
+  wanted: "a" | "b" | undefined,
+  owners: Authorisation,
+): { side: "a" | "b"; reader: number } {
   for (const side of wanted === undefined ? (["a", "b"] as const) : [wanted]) {
-    const reader = openLocked(`${path}.${side}`);
+    const reader = openLocked(`${path}.${side}`, owners);
     if (reader !== undefined) return { side, reader };
   }
   const taken = wanted === undefined ? "both sides are" : `side ${JSON.stringify(wanted)} is`;
@@ -42,9 +50,9 @@ function takeSide(path: string, wanted: "a" | "b" | undefined): { side: "a" | "b
   );
 }
 
-function openLocked(path: string): number | undefined {
+function openLocked(path: string, owners: Authorisation): number | undefined {
   const core = loadCore();
-  const fd = openToRead(path, "read");
+  const fd = openToRead(path, "read", owners);
   const result = core.lock(fd, "exclusive");
   if (result === 0) return fd;
   core.close(fd);

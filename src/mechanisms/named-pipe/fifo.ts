@@ -1,5 +1,6 @@
 import { describe } from "../../core/wait.js";
 import { ChannelError } from "../../core/errors.js";
+import { reached } from "../../core/step.js";
 import {
   ELOOP,
   ENXIO,
@@ -11,8 +12,12 @@ import {
   S_IFREG,
   S_IFSOCK,
   STATUS_LENGTH,
+  STATUS_GID,
   STATUS_MODE,
+  STATUS_UID,
 } from "../../native/binding.js";
+import type { Authorisation } from "../authorise.js";
+import { ownerRefusal } from "../trusted-owner.js";
 
 /** Bytes of a path without its ending NUL: PATH_MAX - 1, limits.h(0p). */
 const MAX_PATH = 4095;
@@ -45,15 +50,15 @@ export function checkPath(path: string): void {
 }
 
 /** Opens a FIFO to read, without waiting for a writer. */
-export function openToRead(path: string, access: "read" | "read-write"): number {
-  const fd = openFifo(path, access);
+export function openToRead(path: string, access: "read" | "read-write", owners: Authorisation): number {
+  const fd = openFifo(path, access, owners);
   if (fd < 0) throw failed(fd, "open", path, "open", describeOpen(path, access));
   return fd;
 }
 
 /** Opens a FIFO to write. `undefined`: nobody has it open to read. */
-export function tryOpenToWrite(path: string): number | undefined {
-  const fd = openFifo(path, "write");
+export function tryOpenToWrite(path: string, owners: Authorisation): number | undefined {
+  const fd = openFifo(path, "write", owners);
   if (fd === -ENXIO) return undefined;
   if (fd < 0) throw failed(fd, "open", path, "open", describeOpen(path, "write"));
   return fd;
@@ -63,7 +68,7 @@ function describeOpen(path: string, access: Access): string {
   return `open the FIFO ${JSON.stringify(path)} to ${access}`;
 }
 
-function openFifo(path: string, access: Access): number {
+function openFifo(path: string, access: Access, owners: Authorisation): number {
   const core = loadCore();
   const action = describeOpen(path, access);
   // Opening alone may have an effect on what is no FIFO (a device), so its kind is looked at before, and proved after.
@@ -74,10 +79,12 @@ function openFifo(path: string, access: Access): number {
   if (fd === -ELOOP) throw notFifo(path, "open", action, "a symbolic link");
   if (fd < 0) return fd;
   try {
+    STEP: reached("fifo: opened");
     const status = new BigInt64Array(STATUS_LENGTH);
     const result = core.status(fd, status);
     if (result < 0) throw failed(result, "open", path, "statx", action);
     checkKind(status, path, "open", action);
+    checkOwner(status, owners, path, "open", action);
   } catch (error) {
     core.close(fd);
     throw error;
@@ -97,6 +104,23 @@ export function statusOf(path: string, operation: string, action: string): BigIn
 export function checkKind(status: BigInt64Array, path: string, operation: string, action: string): void {
   const kind = Number(status[STATUS_MODE]) & S_IFMT;
   if (kind !== S_IFIFO) throw notFifo(path, operation, action, KINDS.get(kind) ?? "something else");
+}
+
+/** Throws unless a FIFO with this status belongs to one of these. */
+export function checkOwner(
+  status: BigInt64Array,
+  owners: Authorisation,
+  path: string,
+  operation: string,
+  action: string,
+): void {
+  const text = ownerRefusal(owners, Number(status[STATUS_UID]), Number(status[STATUS_GID]));
+  if (text === undefined) return;
+  throw new ChannelError("ERR_ACCESS_DENIED", `Cannot ${action}: ${text}`, {
+    operation,
+    mechanism: "named-pipe",
+    address: path,
+  });
 }
 
 /** The error of a system call on a FIFO. */

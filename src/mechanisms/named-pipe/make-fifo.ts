@@ -1,11 +1,17 @@
 import { ChannelError } from "../../core/errors.js";
-import { EEXIST, loadCore, STATUS_MODE, STATUS_UID } from "../../native/binding.js";
-import { checkKind, failed, statusOf } from "./fifo.js";
+import { reached } from "../../core/step.js";
+import { EEXIST, loadCore } from "../../native/binding.js";
+import type { Authorisation } from "../authorise.js";
+import { giveMode } from "../give-mode.js";
+import { identityIn } from "../path-lock.js";
+import { checkKind, checkOwner, failed, statusOf } from "./fifo.js";
 
 /** Makes a FIFO with exactly this mode. One that exists is an error, or (`!exclusive`) taken if it can be trusted as if we had made it. */
-export function makeFifo(path: string, mode: number, exclusive: boolean): void {
+export function makeFifo(path: string, mode: number, exclusive: boolean, owners: Authorisation): void {
   const action = `create the FIFO ${JSON.stringify(path)}`;
-  const result = loadCore().makeFifo(path, mode);
+  const core = loadCore();
+  const result = core.makeFifo(path, mode);
+  STEP: reached("fifo: made");
   if (result === 0) return;
   if (result !== -EEXIST) throw failed(result, "create", path, "mknodat", action);
   if (exclusive) {
@@ -14,15 +20,16 @@ export function makeFifo(path: string, mode: number, exclusive: boolean): void {
   }
   const status = statusOf(path, "create", action);
   checkKind(status, path, "create", action);
-  const found = Number(status[STATUS_MODE]) & 0o7777;
-  const owner = Number(status[STATUS_UID]);
+  const file = identityIn(status);
+  const found = file.mode & 0o7777;
   // Somebody else's FIFO in a folder that all can write to, such as /tmp, would hand our messages to its owner.
-  if (owner !== process.geteuid?.() && owner !== 0) {
-    throw denied(path, `${action}: one that belongs to user ${owner} is there already`);
-  }
+  checkOwner(status, owners, path, "create", `${action}, since one is there already`);
   if ((found & ~mode) !== 0) {
     throw denied(path, `${action} with mode ${octal(mode)}: one with mode ${octal(found)} is there already`);
   }
+  // Whoever had made it may have been killed before it got the mode.
+  if (found !== mode && file.uid === process.geteuid?.())
+    giveMode(core, path, file, mode, { operation: "create", mechanism: "named-pipe", address: path }, 1);
 }
 
 function denied(path: string, what: string): ChannelError {

@@ -5,8 +5,10 @@ import { StreamChannel } from "../../core/stream-channel.js";
 import type { ChannelTraits } from "../../core/traits.js";
 import { checkWaitOptions } from "../../core/wait.js";
 import { loadCore } from "../../native/binding.js";
+import type { Authorisation } from "../authorise.js";
 import { checkBoolean, checkChoice } from "../check-option.js";
 import { openPipe, type PipeChannelOptions, type PipePlan, planPipe } from "../pipe-channel.js";
+import { resolveOwners } from "../trusted-owner.js";
 import { openWhenRead } from "./await-reader.js";
 import { openDuplexEnds } from "./duplex.js";
 import { checkKind, checkPath, failed, openToRead, statusOf } from "./fifo.js";
@@ -14,6 +16,7 @@ import { makeFifo } from "./make-fifo.js";
 import type {
   NamedPipeCreateOptions,
   NamedPipeDuplexOptions,
+  NamedPipeOpenOptions,
   NamedPipeReaderOptions,
   NamedPipeWriterOptions,
 } from "./options.js";
@@ -31,7 +34,7 @@ interface Ends {
  * blocked opens would exhaust.
  *
  * All calls reject with `ERR_NO_PEER` where there is no such path, `ERR_ADDRESS_IN_USE` where something other than a FIFO is at the path (it is neither
- * opened nor changed; symbolic links are not followed), `ERR_ACCESS_DENIED` where rights are missing, a `TypeError` or
+ * opened nor changed; symbolic links are not followed), `ERR_ACCESS_DENIED` where rights are missing or `allow` does not name its owner, a `TypeError` or
  * `RangeError` for a wrong argument, and `ERR_UNSUPPORTED` without the native core. A path has at most 4095 bytes.
  */
 export class NamedPipe {
@@ -64,7 +67,7 @@ export class NamedPipe {
     checkOptions(options);
     const mode = checkCount("options.mode", options.mode ?? 0o600, 0, 0o777);
     checkBoolean("exclusive", options.exclusive);
-    makeFifo(path, mode, options.exclusive ?? true);
+    makeFifo(path, mode, options.exclusive ?? true, ownersOf(options));
   }
 
   /**
@@ -120,7 +123,7 @@ export class NamedPipe {
     checkPath(path);
     const plan = planChannel("receive", options, "single");
     checkBoolean("keepOpen", options.keepOpen);
-    const reader = openToRead(path, options.keepOpen === true ? "read-write" : "read");
+    const reader = openToRead(path, options.keepOpen === true ? "read-write" : "read", ownersOf(options));
     return channelOver({ reader }, path, plan, options);
   }
 
@@ -162,7 +165,7 @@ export class NamedPipe {
     checkOptions(options);
     checkChoice("writers", options.writers, ["single", "many"]);
     const plan = planChannel("send", options, options.writers ?? "single");
-    return channelOver({ writer: await openWhenRead(path, options) }, path, plan, options);
+    return channelOver({ writer: await openWhenRead(path, options, ownersOf(options)) }, path, plan, options);
   }
 
   /** Opens one side of a pair of FIFOs that carries bytes both ways. */
@@ -174,7 +177,8 @@ export class NamedPipe {
    * Opens one side of a pair of FIFOs, `path.a` and `path.b`, for two processes that talk both ways. Fulfils when the other side is there. The two are made
    * where they are missing, and stay until they are removed ({@link NamedPipe.unlink}).
    *
-   * A side belongs to one process at a time; `ERR_ADDRESS_IN_USE` tells a third that both are taken. The kernel frees the side of a process that dies.
+   * A side belongs to one process at a time; `ERR_ADDRESS_IN_USE` tells a third that both are taken. The kernel frees the side of a process that dies. Where the other side goes before it has
+   * opened its way back, the channel fails with `ERR_PEER_DIED`.
    *
    * @param path - what the names of both FIFOs begin with
    * @param options - codec, framing, limits, `side`, `signal` and `timeout` (`ERR_TIMEOUT`)
@@ -211,9 +215,16 @@ export class NamedPipe {
     const plan = planChannel("both", options, "single");
     checkChoice("side", options.side, ["a", "b"]);
     checkBoolean("create", options.create);
-    if (options.create !== false) for (const side of ["a", "b"]) makeFifo(`${path}.${side}`, 0o600, false);
-    return channelOver(await openDuplexEnds(path, options.side, options), path, plan, options);
+    const owners = ownersOf(options);
+    if (options.create !== false) {
+      for (const side of ["a", "b"]) makeFifo(`${path}.${side}`, 0o600, false, owners);
+    }
+    return channelOver(await openDuplexEnds(path, options.side, options, owners), path, plan, options);
   }
+}
+
+function ownersOf({ allow }: Pick<NamedPipeOpenOptions, "allow">): Authorisation {
+  return resolveOwners(allow, "the owner of a FIFO has no pid");
 }
 
 /** Checks what all opening calls share, before anything is opened or waited for. */

@@ -1,15 +1,18 @@
 import type { WaitOptions } from "../../core/channel.js";
 import type { StreamOptions } from "../../core/options.js";
+import type { Allow, AllowFunction } from "../authorise.js";
 
 /** Options of `NamedPipe.create`. */
 export interface NamedPipeCreateOptions {
   /** The FIFO's rights, 0 to 0o777, exactly, whatever the umask. 0o600 by default: the owner reads and writes. */
   readonly mode?: number | undefined;
   /**
-   * `true` (the default): a path that exists is `ERR_ADDRESS_IN_USE`. `false`: a FIFO that is there is taken, if it belongs to this user or root and its
-   * rights are no wider than `mode`.
+   * `true` (the default): a path that exists is `ERR_ADDRESS_IN_USE`. `false`: a FIFO that is there is taken, if `allow` names its owner and its
+   * rights are no wider than `mode`; one of this user's that is narrower gets `mode`.
    */
   readonly exclusive?: boolean | undefined;
+  /** With `exclusive: false`, who may own the FIFO that is there. `"self"` by default: this user, or root. */
+  readonly allow?: Exclude<Allow, AllowFunction> | undefined;
 }
 
 /** What all ways of opening a FIFO have in common. */
@@ -20,6 +23,11 @@ export interface NamedPipeOpenOptions extends WaitOptions {
    * made it: 64 KiB.
    */
   readonly capacity?: number | undefined;
+  /**
+   * Who may own the FIFO: anybody could have made one of this name before, in a folder that others can write to, to read what you send or to be read in
+   * the place of those you wait for. `"self"` by default: this user, or root. The owner of the FIFO is not who writes to it: that is a matter of its mode.
+   */
+  readonly allow?: Exclude<Allow, AllowFunction> | undefined;
 }
 
 /** Options of `NamedPipe.openReader`. */

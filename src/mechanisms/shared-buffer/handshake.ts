@@ -1,7 +1,10 @@
 import { ChannelError, type ErrorDetails } from "../../core/errors.js";
+import { reached } from "../../core/step.js";
 import { EAGAIN, F_SEAL_GROW, F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
 import type { NativeCore } from "../../native/native-core.js";
+import { hasEnded } from "../has-ended.js";
+import { readPeerCredentials } from "../peer-credentials.js";
 import { LEAST_CAPACITY, memorySize, MOST_CAPACITY } from "./ring-layout.js";
 import { RingMemory } from "./ring-memory.js";
 
@@ -31,9 +34,11 @@ export function offerMemory(
     throw fromErrno(fd, { ...details, syscall: "memfd_create", action });
   }
   const memory = new RingMemory(core, fd, pageSize, capacity, "server");
+  STEP: reached("handshake: memory made");
   const hello = new Uint8Array(HELLO_BYTES);
   new Uint32Array(hello.buffer).set([MAGIC, VERSION, pageSize, capacity]);
   const sent = core.sendHandles(socket, hello, Int32Array.of(fd));
+  STEP: reached("handshake: memory offered");
   if (sent === HELLO_BYTES) return memory;
   memory.close();
   throw fromErrno(sent, { ...details, syscall: "sendmsg", action: "send the shared memory to the client" });
@@ -58,6 +63,7 @@ export function acceptMemory(
   if (got === -EAGAIN) return undefined;
   if (got < 0) throw fromErrno(got, { ...details, syscall: "recvmsg", action });
   const fd = (info[1] ?? 0) > 0 ? (handles[0] ?? -1) : -1;
+  STEP: reached("handshake: memory received");
   const refused = (reason: string): ChannelError =>
     new ChannelError(
       "ERR_INVALID_MESSAGE",
@@ -65,8 +71,13 @@ export function acceptMemory(
       details,
     );
   if (got === 0) {
-    const text = `Cannot connect to shared-buffer ${JSON.stringify(details.address)}: the server hung up; it does not allow this user, or has too few resources`;
-    throw new ChannelError("ERR_ACCESS_DENIED", text, details);
+    throw hungUp(
+      core,
+      socket,
+      `Cannot connect to shared-buffer ${JSON.stringify(details.address)}: the server`,
+      "it does not allow this user, or has too few resources",
+      details,
+    );
   }
   const [magic, version, pageSize = 0, capacity = 0] = new Uint32Array(bytes.buffer, 0, 4);
   let reason: string | undefined;
@@ -78,6 +89,24 @@ export function acceptMemory(
   if (reason === undefined) return new RingMemory(core, fd, pageSize, capacity, "client");
   if (fd >= 0) core.close(fd);
   throw refused(reason);
+}
+
+/** The error of a connection that has ended before anything came: refused by one who lives, for this reason, or cut by his death. `who`: what cannot be done, and who has hung up. */
+export function hungUp(
+  core: NativeCore,
+  socket: number,
+  who: string,
+  reason: string,
+  details: ErrorDetails,
+): ChannelError {
+  const peer = readPeerCredentials(core, socket);
+  return typeof peer !== "number" && hasEnded(peer.pid)
+    ? new ChannelError(
+        "ERR_PEER_DIED",
+        `${who} (pid ${peer.pid}) ended before it let this process in`,
+        details,
+      )
+    : new ChannelError("ERR_ACCESS_DENIED", `${who} hung up; ${reason}`, details);
 }
 
 /** What is wrong with the memory that the server has sent. */

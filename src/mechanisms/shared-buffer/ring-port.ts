@@ -1,11 +1,12 @@
-import { ChannelError, type ErrorCode } from "../../core/errors.js";
+import type { ChannelError } from "../../core/errors.js";
 import type { PacketPort, PacketSink } from "../../core/packet-port.js";
-import { Poll, READABLE } from "../../native/binding.js";
+import { reached } from "../../core/step.js";
+import { type NativeCore, Poll, READABLE } from "../../native/binding.js";
 import { Courtesy } from "../courtesy.js";
 import { EAGAIN } from "../../native/constants.js";
-import type { NativeCore } from "../../native/native-core.js";
 import { readInOrder } from "./memory-order.js";
 import { DATA_SLEEP, RingViolation, ROOM_SLEEP, STATE, STATE_FINISHED } from "./ring-layout.js";
+import { bellFailed, ringError } from "./ring-errors.js";
 import type { RingMemory } from "./ring-memory.js";
 import { RingReader, type RecordSink } from "./ring-reader.js";
 import { type InPlaceWriter, RingWriter } from "./ring-writer.js";
@@ -205,13 +206,14 @@ export class RingPort implements PacketPort {
     const asleep = readInOrder(this.#peer, DATA_SLEEP);
     if (asleep === 0 || asleep === this.#rungForData) return;
     this.#rungForData = asleep;
-    // A failure is the peer's end, which the poll is about to tell with all that the peer had published.
-    this.#core.ringBell(this.#fd);
+    STEP: reached("ring: about to ring for data");
+    this.#ring();
   }
 
   /** Asks for a bell when there is room. `false`: there is some by now. */
   #waitForRoom(length: number): boolean {
     Atomics.store(this.#own, ROOM_SLEEP, this.#nextSleep());
+    STEP: reached("ring: asks for room");
     this.#blocked = !this.writer.hasRoom(length);
     if (!this.#blocked) Atomics.store(this.#own, ROOM_SLEEP, 0);
     return this.#blocked;
@@ -282,13 +284,25 @@ export class RingPort implements PacketPort {
     // to read, because the user has been lent so much, then waiting for more room would be waiting for ever.
     if (this.reader.used > this.memory.capacity / 2 && this.reader.hasData) return;
     this.#rungForRoom = asleep;
-    this.#core.ringBell(this.#fd);
+    this.#ring();
+    STEP: reached("ring: rung for room");
+  }
+
+  #ring(): void {
+    const error = bellFailed(this.#core.ringBell(this.#fd), this.#options.address);
+    if (error === undefined) return;
+    // The peer sleeps on, and nobody would ring again.
+    this.#gone ??= error;
+    // Later, since who rings is in the middle of reading or writing the memory.
+    setImmediate(() => {
+      if (!this.#closed) this.#sink.fail(error);
+    });
   }
 
   oversized(length: number): void {
     const { maxMessageSize } = this.#options;
     const text = `Cannot receive on shared-buffer: a message of ${length} bytes came, the limit is ${maxMessageSize} (traits.maxMessageSize)`;
-    this.#sink.spoiled(this.#error("ERR_MESSAGE_TOO_LARGE", "receive", text));
+    this.#sink.spoiled(ringError("ERR_MESSAGE_TOO_LARGE", "receive", text, this.#options.address));
     this.#pushed = true;
   }
 
@@ -296,7 +310,7 @@ export class RingPort implements PacketPort {
   #fail(error: unknown): unknown {
     if (!(error instanceof RingViolation)) return error;
     const text = `Cannot go on with the peer of shared-buffer ${JSON.stringify(this.#options.address)}: ${error.message}`;
-    const violation = this.#error("ERR_INVALID_MESSAGE", "receive", text);
+    const violation = ringError("ERR_INVALID_MESSAGE", "receive", text, this.#options.address);
     this.#gone = violation;
     if (!this.#closed) this.#sink.fail(violation);
     return violation;
@@ -373,6 +387,7 @@ export class RingPort implements PacketPort {
   #sleep(): void {
     this.#dataAsleep = true;
     Atomics.store(this.#own, DATA_SLEEP, this.#nextSleep());
+    STEP: reached("ring: asleep");
     if (!this.reader.hasData) {
       this.guarded(() => {
         this.#wakeWriter();
@@ -387,6 +402,7 @@ export class RingPort implements PacketPort {
     if (!this.#dataAsleep) return;
     this.#dataAsleep = false;
     Atomics.store(this.#own, DATA_SLEEP, 0);
+    STEP: reached("ring: awake");
   }
 
   #nextSleep(): number {
@@ -398,6 +414,7 @@ export class RingPort implements PacketPort {
 
   #onBell(status: number): void {
     const rung = status < 0 ? 0 : this.#core.clearBell(this.#fd);
+    STEP: reached("ring: heard the bell");
     this.#awake();
     if (rung === 0 || (rung < 0 && rung !== -EAGAIN)) {
       this.#peerEnded();
@@ -414,7 +431,12 @@ export class RingPort implements PacketPort {
     const text = orderly
       ? "the peer has closed it"
       : "the peer ended without closing it; was its process killed?";
-    const gone = this.#error("ERR_PEER_DIED", "send", `Cannot send on shared-buffer: ${text}`);
+    const gone = ringError(
+      "ERR_PEER_DIED",
+      "send",
+      `Cannot send on shared-buffer: ${text}`,
+      this.#options.address,
+    );
     this.guarded(() => {
       const everything: RecordSink = {
         take: (payload) => {
@@ -453,20 +475,14 @@ export class RingPort implements PacketPort {
     this.#closed = true;
     this.#reading = false;
     if (graceful) Atomics.store(this.#own, STATE, STATE_FINISHED);
+    STEP: reached("ring: finished");
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
     this.#poll.close();
     this.#core.close(this.#fd);
+    STEP: reached("ring: hung up");
     this.memory.close();
     setImmediate(() => {
       this.#sink.released();
-    });
-  }
-
-  #error(code: ErrorCode, operation: string, text: string): ChannelError {
-    return new ChannelError(code, text, {
-      operation,
-      mechanism: "shared-buffer",
-      address: this.#options.address,
     });
   }
 }

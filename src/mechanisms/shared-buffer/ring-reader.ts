@@ -1,3 +1,4 @@
+import { reached } from "../../core/step.js";
 import { BufferView } from "../../core/view.js";
 import { readInOrder } from "./memory-order.js";
 import { HEAD, HEADER_BYTES, largestPayload, recordSize, RingViolation, TAIL } from "./ring-layout.js";
@@ -126,6 +127,7 @@ export class RingReader {
     const length = this.#lengths[at >> 2] ?? 0;
     const size = this.#checkedSize(length, this.available);
     this.#cursor = (this.#cursor + size) | 0;
+    STEP: reached("ring: read in place");
     this.payloadStart = at + HEADER_BYTES;
     this.lastLength = length;
     if (length > this.#maxMessageSize) return -2;
@@ -184,6 +186,7 @@ export class RingReader {
     if (position === this.#head) return;
     this.#head = position;
     Atomics.store(this.#own, HEAD, position);
+    STEP: reached("ring: given back");
   }
 
   /** One private copy of what is there, cut into messages. Returns the bytes read, negative when the sink wants no more. */
@@ -193,6 +196,7 @@ export class RingReader {
     const begin = slabUsed;
     const end = begin + Math.min(wanted, slab.length - begin);
     this.#copy(at, begin, end);
+    STEP: reached("ring: copied out");
     const memory = slabMemory;
     const lengths = slabLengths;
     const limit = Math.min(this.#maxMessageSize, SLAB_BYTES);
@@ -235,6 +239,7 @@ export class RingReader {
   #ownMemory(start: number, length: number): Buffer {
     const copy = Buffer.allocUnsafeSlow(length);
     copy.set(new Uint8Array(this.#map, start, length));
+    STEP: reached("ring: large message copied out");
     return copy;
   }
 

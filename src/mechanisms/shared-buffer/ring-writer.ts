@@ -1,3 +1,4 @@
+import { reached } from "../../core/step.js";
 import { describe } from "../../core/wait.js";
 import { readInOrder } from "./memory-order.js";
 import { HEADER_BYTES, HEAD, recordSize, RingViolation, TAIL } from "./ring-layout.js";
@@ -47,10 +48,13 @@ export class RingWriter {
       }
       const at = tail & mask;
       lengths[at >> 2] = length;
+      STEP: reached("ring: length written");
       bytes.set(packet, at + HEADER_BYTES);
+      STEP: reached("ring: record written");
       tail = (tail + size) | 0;
       room -= size;
     }
+    STEP: reached("ring: records written");
     if (next > start) this.#publish(tail);
     return next - start;
   }
@@ -85,6 +89,7 @@ export class RingWriter {
         }
         if (length >>> 0 !== length || length > size) throw wrongLength(length, size);
         lengths[at >> 2] = length;
+        STEP: reached("ring: written in place");
         const step = recordSize(length);
         tail = (tail + step) | 0;
         room -= step;
@@ -123,6 +128,7 @@ export class RingWriter {
   /** Publishes a payload that was written at `nextPayload`. */
   commit(length: number): void {
     this.#lengths[(this.#tail & (this.#capacity - 1)) >> 2] = length;
+    STEP: reached("ring: loan written");
     this.#publish((this.#tail + recordSize(length)) | 0);
     this.inPlaceMessages++;
     this.inPlaceBytes += length;
@@ -131,6 +137,7 @@ export class RingWriter {
   #publish(tail: number): void {
     this.#tail = tail;
     Atomics.store(this.#own, TAIL, tail);
+    STEP: reached("ring: published");
   }
 
   #roomAt(tail: number): number {

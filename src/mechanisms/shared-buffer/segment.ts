@@ -1,5 +1,6 @@
 import { ChannelError } from "../../core/errors.js";
 import { extend } from "../../core/extend.js";
+import { reached } from "../../core/step.js";
 import { describe } from "../../core/wait.js";
 import { fromErrno } from "../../native/errors.js";
 import {
@@ -15,7 +16,8 @@ import {
   STATUS_UID,
 } from "../../native/constants.js";
 import type { NativeCore } from "../../native/native-core.js";
-import { describePeer, type Authorisation } from "../authorise.js";
+import type { Authorisation } from "../authorise.js";
+import { ownerRefusal } from "../trusted-owner.js";
 
 const FOLDER = "/dev/shm/";
 
@@ -67,8 +69,10 @@ export function createSegment(core: NativeCore, name: string, size: number, mode
       ? fromErrno(fd, { ...details, syscall: "shm_open", action, hint })
       : exists;
   }
+  STEP: reached("segment: made");
   // The umask may have taken rights away that were asked for.
   let result = core.setMode(fd, mode);
+  STEP: reached("segment: mode set");
   // Memory that is missing shows here, and not as SIGBUS when it is touched.
   if (result >= 0) result = core.allocate(fd, size);
   if (result < 0) {
@@ -80,6 +84,7 @@ export function createSegment(core: NativeCore, name: string, size: number, mode
   const status = new BigInt64Array(STATUS_LENGTH);
   core.status(fd, status);
   const segment = extend(identityOf(status), { fd, size, name });
+  STEP: reached("segment: room kept");
   created.add(segment);
   if (!removesAtExit) {
     removesAtExit = true;
@@ -126,6 +131,7 @@ export function removeCreated(core: NativeCore, segment: CreatedSegment): void {
   const status = new BigInt64Array(STATUS_LENGTH);
   if (core.statusOf(FOLDER + segment.name, status) < 0) return;
   const { device, inode } = identityOf(status);
+  STEP: reached("segment: about to be removed");
   if (device === segment.device && inode === segment.inode) core.unlinkShared(segment.name);
 }
 
@@ -140,11 +146,8 @@ function refusal(
   if ((Number(status[STATUS_MODE]) & S_IFMT) !== S_IFREG) {
     return { text: "it is no shared memory but another kind of file", isAccess: false };
   }
-  const owner = { pid: 0, uid: Number(status[STATUS_UID]), gid: Number(status[STATUS_GID]) };
-  if (authorisation.decide(owner) !== true) {
-    const text = `its owner (${describePeer(owner)}) is none of those that options.allow names (${authorisation.text})`;
-    return { text, isAccess: true };
-  }
+  const text = ownerRefusal(authorisation, Number(status[STATUS_UID]), Number(status[STATUS_GID]));
+  if (text !== undefined) return { text, isAccess: true };
   if (status[STATUS_SIZE] === 0n) {
     return { text: "it has no bytes; its creator has not finished, or has failed", isAccess: false };
   }

@@ -16,6 +16,7 @@ import { AcceptorListener } from "../acceptor-listener.js";
 import { type ConnectingOptions, connectSocket } from "../connecting-socket.js";
 import { checkListeningOptions, type ListeningOptions, ListeningSocket } from "../listening-socket.js";
 import { parseSocketAddress, type SocketAddress } from "../socket-address.js";
+import { openOnceFree } from "../socket-binding.js";
 import { awaitHello } from "./await-hello.js";
 import { acceptMemory, offerMemory } from "./handshake.js";
 import { largestPayload, LEAST_CAPACITY, MOST_CAPACITY } from "./ring-layout.js";
@@ -121,7 +122,7 @@ export async function listen<Out, In>(
   if (options.maxMessageSize !== undefined) {
     checkCount("options.maxMessageSize", options.maxMessageSize, 1, largestPayload(capacity));
   }
-  return Promise.resolve(new RingListener(core, address, capacity, options));
+  return openOnceFree(() => new RingListener(core, address, capacity, options));
 }
 
 /** Connects to a listener. */

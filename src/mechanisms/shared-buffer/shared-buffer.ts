@@ -6,7 +6,8 @@ import { loadCore } from "../../native/binding.js";
 import { F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../native/constants.js";
 import { fromErrno } from "../../native/errors.js";
 import type { NativeCore } from "../../native/native-core.js";
-import { type Allow, type AllowFunction, resolveAllow } from "../authorise.js";
+import type { Allow, AllowFunction } from "../authorise.js";
+import { resolveOwners } from "../trusted-owner.js";
 import {
   broadcast,
   type BroadcastOptions,
@@ -176,12 +177,7 @@ export class SharedBuffer implements Disposable {
   static open(name: string, options?: SharedBufferOpenOptions): SharedBuffer {
     const bare = checkSegmentName(name);
     checkOptions(options);
-    if (typeof options?.allow === "function") {
-      throw new TypeError(
-        'options.allow must be "self", "root", "anyone" or { uids, gids } here, received a function: open() does not wait',
-      );
-    }
-    const authorisation = resolveAllow(options?.allow);
+    const authorisation = resolveOwners(options?.allow, "open() does not wait");
     const core = loadCore();
     const { fd, size } = openSegment(core, bare, authorisation);
     return SharedBuffer.#make(core, fd, size, `/${bare}`, undefined);
@@ -326,7 +322,7 @@ export class SharedBuffer implements Disposable {
   record<F extends LayoutFields>(layout: Layout<F>, offset = 0): SharedRecord<F> {
     if (!(layout instanceof Layout))
       throw new TypeError(`layout must be made by layout(), received ${describe(layout)}`);
-    return new SharedRecord(this.#memory, offset, layout, this.#lockable().owner);
+    return SharedRecord.make(this.#memory, offset, layout, this.#lockable().owner);
   }
 
   #lockable(): Locks {
@@ -402,7 +398,7 @@ export class SharedBuffer implements Disposable {
    *
    * The server decides about the capacity; `maxMessageSize` is at most what it allows (`traits.maxMessageSize` tells).
    *
-   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_NO_PEER`, `ERR_ACCESS_DENIED` when either side refuses
+   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_NO_PEER`, `ERR_PEER_DIED` when the server died before it let us in, `ERR_ACCESS_DENIED` when either side refuses
    *   the other, `ERR_INVALID_MESSAGE` when the server's memory is not as it must be, `ERR_TIMEOUT`, `ERR_UNSUPPORTED`, `ERR_SYSTEM`; the abort reason
    */
   static connect<Out, In = Out>(
@@ -462,7 +458,7 @@ export class SharedBuffer implements Disposable {
    * Messages that were overwritten before they were read are counted exactly: `receiveEnvelope()` says how many were lost just before its message (`envelope.missed`),
    * `missed` how many in all.
    *
-   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_NO_PEER`, `ERR_ACCESS_DENIED` when either side refuses
+   * @throws (by the promise) TypeError or RangeError for a wrong argument; ChannelError `ERR_NO_PEER`, `ERR_PEER_DIED` when the server died before it let us in, `ERR_ACCESS_DENIED` when either side refuses
    *   the other, `ERR_INVALID_MESSAGE` when the memory is not as it must be, `ERR_TIMEOUT`, `ERR_UNSUPPORTED`, `ERR_SYSTEM`; the abort reason
    */
   static follow<In>(path: string, options: FollowOptions<In>): Promise<BroadcastReceiver<In>>;

@@ -3,7 +3,7 @@ import { messageIn, packetOf, type SignalMessage } from "./signal-message.js";
 import { SignalSource } from "./signal-source.js";
 
 /**
- * Called for each signal. `credentials` say who sent it, and are absent when the kernel itself did (Ctrl+C, a timer). What it throws is an
+ * Called for each signal. `credentials` say who sent it, and are absent when the kernel itself did (Ctrl+C, a timer) or had no room to keep it. What it throws is an
  * uncaught exception, as in any listener.
  */
 export type SignalHandler = (message: SignalMessage, credentials: Credentials | undefined) => void;

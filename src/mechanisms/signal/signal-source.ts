@@ -217,6 +217,8 @@ export class SignalSource {
     const code = this.#records[offset + SIGNAL_CODE];
     if (code !== SI_USER && code !== SI_QUEUE && code !== SI_TKILL) return undefined;
     const pid = this.#records[offset + SIGNAL_PID] ?? 0;
+    // The kernel had no room to keep who it was (or that is no process here, but outside of this PID namespace), and tells of pid 0 and uid 0: that would be root.
+    if (pid === 0) return undefined;
     const uid = (this.#records[offset + SIGNAL_UID] ?? 0) >>> 0;
     if (this.#lastSender?.pid !== pid || this.#lastSender.uid !== uid) {
       this.#lastSender = { pid, uid, gid: -1 };

@@ -95,6 +95,8 @@ export class Signal {
    *
    * `credentials` are the kernel's word when the signal was sent by kill(2). With sigqueue(3), which values need, the kernel takes the sender's word for pid and
    * uid. In either case it lets through only what was sent by root or by the same user (credentials(7)), so the uid decides nothing more.
+   * They are absent when the kernel raised the signal itself, and where it had no room to keep the sender: when as many signals wait as RLIMIT_SIGPENDING allows, a standard signal
+   * that was sent with a value comes without value and sender.
    *
    * Signals that come while the receive queue is full wait in a pipe of the kernel, about 8,192 of them. What does not fit there is lost, and the
    * receiver in line gets an `ERR_SYSTEM` that says how many.

@@ -116,11 +116,19 @@ class Attempt {
   }
 
   #wait(): void {
-    const poll = new Poll(this.#fd, () => {
-      poll.close();
-      this.#poll = undefined;
-      this.#finish(-this.#core.getOption(this.#fd, SO_ERROR));
-    });
+    let poll: Poll;
+    try {
+      poll = new Poll(this.#fd, () => {
+        poll.close();
+        this.#poll = undefined;
+        const error = this.#core.getOption(this.#fd, SO_ERROR);
+        this.#finish(error > 0 ? -error : error);
+      });
+    } catch (error) {
+      this.#core.close(this.#fd);
+      this.#fd = -1;
+      throw error;
+    }
     this.#poll = poll;
     poll.set(WRITABLE);
   }

@@ -1,7 +1,8 @@
 import { unsupported } from "../../core/errors.js";
-import { loadCore } from "../../native/binding.js";
+import { type Endpoint, loadCore, type NativeCore } from "../../native/binding.js";
 import {
   AF_INET6,
+  EINPROGRESS,
   IP_MULTICAST_LOOP,
   IP_MULTICAST_TTL,
   IP_TTL,
@@ -42,12 +43,20 @@ export function openNatively(plan: SocketPlan, options: SocketSettings): NativeU
       check(core.setOptionAt(fd, IPPROTO_IPV6, IPV6_V6ONLY, plan.dualStack ? 0 : 1), "setsockopt");
     applyOptions(fd, family, options, check);
     if (local !== undefined) check(core.bindInternet(fd, toEndpoint(local, family)), "bind");
-    if (remote !== undefined) check(core.connectInternet(fd, toEndpoint(remote)), "connect");
+    if (remote !== undefined) check(connect(core, fd, toEndpoint(remote)), "connect");
     return new NativeUdpPort(fd, { family, plan, place });
   } catch (error) {
     if (fd >= 0) core.close(fd);
     throw error;
   }
+}
+
+/** A datagram socket connects at once: "in progress" is what the core says of a call that a signal has interrupted, and this one is done again. */
+function connect(core: NativeCore, fd: number, endpoint: Endpoint): number {
+  let result: number;
+  do result = core.connectInternet(fd, endpoint);
+  while (result === -EINPROGRESS);
+  return result;
 }
 
 function applyOptions(

@@ -1,6 +1,7 @@
 import { extend } from "../../core/extend.js";
 import { coreAvailable } from "../../native/binding.js";
 import { parseSocketAddress } from "../socket-address.js";
+import { openOnceFree } from "../socket-binding.js";
 import {
   bindDatagram,
   connectDatagram,
@@ -115,11 +116,11 @@ export class UnixSocket {
     if (complete.type === "seqpacket") {
       return lacksCore(complete)
         ? await listenSeqpacketWithoutCore(address, complete)
-        : listenSeqpacket(address, complete);
+        : await openOnceFree(() => listenSeqpacket(address, complete));
     }
     return lacksCore(complete)
       ? await listenStreamWithoutCore(address, complete)
-      : listenStream(address, complete);
+      : await openOnceFree(() => listenStream(address, complete));
   }
 
   /** Connects a channel that carries Buffers. */
@@ -162,7 +163,7 @@ export class UnixSocket {
     const address = parseSocketAddress(path);
     const complete: CheckedOptions<unknown, unknown> & UnixSocketConnectOptions<unknown, unknown> =
       checkChannelOptions(options, "connect", ["stream", "seqpacket", "dgram"]);
-    if (complete.type === "dgram") return connectDatagram(address, complete);
+    if (complete.type === "dgram") return openOnceFree(() => connectDatagram(address, complete), complete);
     if (complete.localAddress !== undefined) {
       throw new TypeError(
         `options.localAddress must be absent on ${complete.type}: answers come over the connection; only datagrams need it`,
@@ -223,7 +224,6 @@ export class UnixSocket {
   static bind<Out, In = Out>(
     inherited: UnixSocketInheritedBindOptions<Out, In>,
   ): Promise<UnixDatagramSocket<Out, In>>;
-  // eslint-disable-next-line @typescript-eslint/require-await -- a wrong argument rejects, as with listen and connect
   static async bind(
     where: string | UnixSocketInheritedBindOptions<unknown, unknown>,
     given: UnixSocketBindOptions<unknown, unknown> = {},
@@ -232,7 +232,9 @@ export class UnixSocket {
     const options = isInherited(where) ? where : given;
     const address = inherited?.address ?? parseSocketAddress(where);
     const complete = checkChannelOptions(options, "bind", ["dgram"]);
-    return bindDatagram(address, extend(complete, { type: "dgram" as const }), inherited?.handles);
+    return openOnceFree(() =>
+      bindDatagram(address, extend(complete, { type: "dgram" as const }), inherited?.handles),
+    );
   }
 
   /** Makes two connected ends that carry Buffers. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { startPeer } from "../../support/child.js";
+import { memoryFactor, slowness } from "../../support/sanitized.js";
 import { RemoteEnd } from "../../support/remote-end.js";
 import { settledDescriptors } from "../../support/settled-descriptors.js";
 import { openAcross, type Role } from "../lines/across.js";
@@ -29,7 +30,7 @@ export function describeEndurance(maker: Maker): void {
         const line = await within(`${cycles} cycles`, peer.nextLine(), 230_000);
         const grown = JSON.parse(line) as { cycles: number; descriptors: number; residentBytes: number };
         expect(grown).toMatchObject({ cycles, descriptors: 0 });
-        expect(grown.residentBytes).toBeLessThan(20e6);
+        expect(grown.residentBytes).toBeLessThan(20e6 * memoryFactor);
         expect(await within("the process to end", peer.exit), peer.stderr).toEqual({ code: 0, signal: null });
       },
     );
@@ -140,6 +141,8 @@ async function killOnce(maker: Maker, index: number): Promise<void> {
     return;
   }
   const { code } = await within("the end here to notice", pump, 5000);
-  expect(performance.now() - killed, "milliseconds until the end here has noticed").toBeLessThan(1000);
+  expect(performance.now() - killed, "milliseconds until the end here has noticed").toBeLessThan(
+    1000 * slowness,
+  );
   expect(["ERR_PEER_DIED", "ERR_END_OF_CHANNEL", "ERR_MESSAGE_TRUNCATED"]).toContain(code);
 }

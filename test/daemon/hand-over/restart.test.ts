@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { ChannelError } from "../../../src/core/errors.js";
+import { takeSockets } from "../../../src/daemon/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { createClient } from "../../../src/rpc/index.js";
 import { type Peer, startPeer } from "../../support/child.js";
@@ -132,6 +134,22 @@ describe("a restart by handing over the sockets", () => {
     await server.expectLine("done");
     await server.exit;
     expect(readdirSync(folder)).toEqual(["calls"]);
+  });
+
+  it("leaves no lock behind for the new process when the old one is killed with thousands of descriptors", async () => {
+    for (let round = 0; round < 4; round++) {
+      const path = freshPath("restart.sock");
+      await using old = startPeer("many-descriptors", ["offer", path]);
+      await old.expectLine("ready");
+      // It does not answer any more, so that its end is all that the new process is told.
+      old.kill("SIGSTOP");
+      const taking = takeSockets(path);
+      for (let turns = 0; turns < 5; turns++) await turn(); // it has connected in the first of them
+      old.kill("SIGKILL");
+      expect(await taking).toBeUndefined();
+      await using listener = await UnixSocket.listen(`${path}.s`);
+      expect(listener.address).toBe(`${path}.s`);
+    }
   });
 
   it.each(["taken", "listening"])(

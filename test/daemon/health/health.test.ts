@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { promisify } from "node:util";
+import * as prometheus from "prom-client";
 import { describe, expect, test } from "vitest";
 import { ChannelError, MemoryChannel, UnixSocket } from "sluice";
 import { auditLog, daemonMetrics, healthMethods, quota, serveMetrics } from "sluice/daemon";
@@ -81,6 +82,15 @@ describe("daemonMetrics()", () => {
     const [, seconds] = /^sluice_event_loop_lag_seconds (\S+)/m.exec(await metrics.text()) ?? [];
     expect(Number(seconds)).toBeGreaterThan(0.1);
     expect(metrics.lag).toBeLessThan(100);
+  });
+
+  test("has the registry of the prom-client that it is given, for metrics of one's own", async () => {
+    using metrics = daemonMetrics({ library: prometheus });
+    const jobs = new prometheus.Counter({ name: "jobs_total", help: "Jobs.", registers: [metrics.registry] });
+    jobs.inc(3);
+    const text = await metrics.text();
+    expect(text).toContain("jobs_total 3\n");
+    expect(text).toContain("# TYPE sluice_channels_open gauge\n");
   });
 
   test("says what to install when prom-client is not there", async () => {

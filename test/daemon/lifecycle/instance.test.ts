@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { InstanceLock } from "../../../src/daemon/lifecycle/instance-lock.js";
 import { isRunning, startPeer, startProgram } from "../../support/child.js";
 import { connect, freshFolder, rest, startDaemon } from "./support.js";
 
@@ -38,6 +39,20 @@ describe("the one instance of a daemon", () => {
     expect(pidIn(folder)).toBe(`${daemon.pid}\n`);
     await using client = await connect(folder);
     expect(await client.ping()).toBe(daemon.pid);
+  });
+
+  it("is waited for where it was killed and has not ended yet", async () => {
+    for (let round = 0; round < 4; round++) {
+      const folder = freshFolder();
+      mkdirSync(folder, { recursive: true });
+      await using daemon = startPeer("many-descriptors", ["lock", folder]);
+      await daemon.expectLine("ready");
+      daemon.kill("SIGKILL");
+      // proc(5) shows none any more as soon as the kernel begins to close them.
+      while (readdirSync(`/proc/${daemon.pid}/fd`).length > 0);
+      const lock = await InstanceLock.acquire("late", () => ({ path: folder, created: false }));
+      expect(lock.release()).toEqual([]);
+    }
   });
 
   it("is found by others through the lock: flock(1) cannot take it", async () => {

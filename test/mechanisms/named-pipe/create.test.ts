@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ChannelError, NamedPipe } from "sluice";
 import { codeOf, openDescriptors, useFolder } from "./support.js";
@@ -50,6 +59,16 @@ describe("NamedPipe.create()", () => {
     expect(await codeOf(NamedPipe.create(path(), { mode: 0o600, exclusive: false }))).toBe(
       "ERR_ACCESS_DENIED",
     );
+  });
+
+  test("with exclusive: false gives a FIFO of this user the rights that it lacks, but no file with a second name", async () => {
+    await NamedPipe.create(path(), { mode: 0o600 });
+    await NamedPipe.create(path(), { mode: 0o622, exclusive: false });
+    expect(statSync(path()).mode & 0o777).toBe(0o622);
+    chmodSync(path(), 0o600);
+    linkSync(path(), `${folder()}/second`);
+    await NamedPipe.create(`${folder()}/second`, { mode: 0o622, exclusive: false });
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
   });
 
   test("with exclusive: false still refuses what is no FIFO, a link to one included", async () => {
@@ -147,6 +166,8 @@ describe("opening what is no FIFO", () => {
       [NamedPipe.openReader(path(), { receiveQueue: { bytes: -1 } }), /receiveQueue\.bytes.*-1/],
       [NamedPipe.openReader(path(), { maxMessageSize: 0 }), /maxMessageSize.*0/],
       [NamedPipe.openReader(path(), "json" as never), /options.*"json"/],
+      [NamedPipe.openReader(path(), { allow: (() => true) as never }), /options\.allow.*function/],
+      [NamedPipe.openReader(path(), { allow: "all" as never }), /options\.allow.*"all"/],
       [NamedPipe.openWriter(path(), { writers: "few" as never }), /options\.writers.*"few"/],
       [NamedPipe.openWriter(path(), { timeout: -1 }), /timeout.*-1/],
       [NamedPipe.openWriter(path(), { sendQueue: { messages: 0 } }), /sendQueue\.messages.*0/],

@@ -1,7 +1,7 @@
-import { lstatSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, writeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Channel, NamedPipe, text } from "sluice";
-import { startPeer } from "../../support/child.js";
+import { type Channel, lines, NamedPipe, text } from "sluice";
+import { startPeer, startProgram } from "../../support/child.js";
 import { codeOf, openDescriptors, useFolder } from "./support.js";
 
 const folder = useFolder();
@@ -95,6 +95,38 @@ describe("NamedPipe.openDuplex()", () => {
       expect(await codeOf(channel.send("hello"))).toMatch(/ERR_PEER_DIED|ERR_CHANNEL_CLOSED/);
     }
     expect(openDescriptors()).toBe(before);
+  });
+
+  test("is told when the other side is killed before it has opened its way back", async () => {
+    const before = openDescriptors();
+    await NamedPipe.create(`${path()}.a`);
+    const reads =
+      "import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK); print('open', flush=True); input()";
+    await using peer = startProgram("python3", ["-c", reads, `${path()}.a`]);
+    await peer.expectLine("open");
+    const channel = await NamedPipe.openDuplex(path(), { side: "b" });
+    const waiting = codeOf(channel.receive());
+    peer.kill("SIGKILL");
+    expect(await waiting).toBe("ERR_PEER_DIED");
+    await channel.closed;
+    expect(await codeOf(channel.receive())).toBe("ERR_PEER_DIED");
+    await peer[Symbol.asyncDispose]();
+    expect(openDescriptors()).toBe(before);
+  });
+
+  test("hears a peer to its end that does not read any more", async () => {
+    await NamedPipe.create(`${path()}.a`);
+    const reader = openSync(`${path()}.a`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const channel = await NamedPipe.openDuplex(path(), { side: "b", codec: text(), framing: lines() });
+    const writer = openSync(`${path()}.b`, constants.O_WRONLY);
+    closeSync(reader);
+    expect(await codeOf(channel.receive({ timeout: 50 }))).toBe("ERR_TIMEOUT");
+    writeSync(writer, "one\ntwo\n");
+    expect(await channel.receive()).toBe("one");
+    closeSync(writer);
+    expect(await channel.receive()).toBe("two");
+    expect(await codeOf(channel.receive())).toBe("ERR_END_OF_CHANNEL");
+    await channel.closed;
   });
 
   test("gives its side back when it has waited in vain", async () => {

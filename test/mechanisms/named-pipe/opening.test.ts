@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, constants, openSync, closeSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, constants, openSync, closeSync, readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
@@ -121,6 +121,39 @@ describe("opening a FIFO", () => {
       expect(await codeOf(NamedPipe.openReader(path()))).toBe("ERR_ACCESS_DENIED");
       expect(await codeOf(NamedPipe.openWriter(path()))).toBe("ERR_ACCESS_DENIED");
     }
+  });
+
+  test("is ERR_ACCESS_DENIED where `allow` does not name the owner, by default somebody else than this user and root", async () => {
+    await NamedPipe.create(path(), { mode: 0o666 });
+    await NamedPipe.create(`${path()}.a`);
+    await NamedPipe.create(`${path()}.b`);
+    const before = openDescriptors();
+    const allow = { uids: [4_000_000] };
+    const opens = [
+      NamedPipe.openReader(path(), { allow }),
+      NamedPipe.openReader(path(), { allow, keepOpen: true }),
+      NamedPipe.openDuplex(path(), { allow, timeout: 0 }),
+      NamedPipe.openDuplex(path(), { allow, timeout: 0, create: false }),
+      NamedPipe.create(path(), { exclusive: false, allow }),
+    ];
+    for (const opening of opens) {
+      await expect(opening).rejects.toMatchObject({
+        code: "ERR_ACCESS_DENIED",
+        message: expect.stringMatching(/its owner \(uid \d+, gid \d+\).*options\.allow/) as string,
+      });
+    }
+    await using reader = await NamedPipe.openReader(path(), { allow: "self" });
+    expect(await codeOf(NamedPipe.openWriter(path(), { allow, timeout: 1000 }))).toBe("ERR_ACCESS_DENIED");
+    // The reader saw a writer come and go: what was opened to be looked at was closed again.
+    expect(await codeOf(reader.receive())).toBe("ERR_END_OF_CHANNEL");
+    await reader.close();
+    expect(openDescriptors()).toBe(before);
+    // Only root may give a file away.
+    if (process.geteuid?.() !== 0) return;
+    chownSync(path(), 65_534, 65_534);
+    expect(await codeOf(NamedPipe.openReader(path()))).toBe("ERR_ACCESS_DENIED");
+    await (await NamedPipe.openReader(path(), { allow: { uids: [65_534] } })).close();
+    await (await NamedPipe.openReader(path(), { allow: "anyone" })).close();
   });
 
   test("fifty that wait for each other side delay neither fs.readFile nor the end of the process", async () => {

@@ -36,6 +36,26 @@ say("done")`;
     await python.expectLine("done");
   });
 
+  it("one for whose value and sender the kernel has no room is nobody's, not root's", async () => {
+    await using signals = Signal.open(["SIGHUP"]);
+    const code = `${PYTHON_SIGQUEUE}
+own = os.getppid()
+before = resource.prlimit(own, resource.RLIMIT_SIGPENDING)
+resource.prlimit(own, resource.RLIMIT_SIGPENDING, (0, before[1]))
+sigqueue(own, signal.SIGHUP, 42)
+resource.prlimit(own, resource.RLIMIT_SIGPENDING, before)
+sigqueue(own, signal.SIGHUP, 43) if sys.stdin.readline() else None
+say("done")`;
+    await using python = startProgram("python3", ["-c", code]);
+    expect(await signals.receiveEnvelope()).toEqual({ message: { signal: "SIGHUP" } });
+    await python.write("again");
+    expect(await signals.receiveEnvelope()).toMatchObject({
+      value: 43,
+      credentials: { pid: python.pid, uid },
+    });
+    await python.expectLine("done");
+  });
+
   it("Ctrl+C of a terminal has no sender: the kernel itself raises it", async () => {
     const code = `
 import os, pty, sys

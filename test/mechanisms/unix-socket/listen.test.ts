@@ -5,6 +5,7 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -14,6 +15,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { SharedBuffer } from "../../../src/mechanisms/shared-buffer/shared-buffer.js";
+import type { UnixSocketChannel } from "../../../src/mechanisms/unix-socket/types.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startPeer, startProgram } from "../../support/child.js";
 import { failure, freshPath, openDescriptors } from "./support.js";
@@ -26,6 +29,21 @@ async function leaveStale(path: string): Promise<void> {
   await using program = python("import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])", path);
   expect(await program.exit).toEqual({ code: 0, signal: null });
   expect(lstatSync(path).isSocket()).toBe(true);
+}
+
+/** All that takes a path for itself, and what has it before. */
+const openers = [
+  ["stream", "stream", (path: string) => UnixSocket.listen(path)],
+  ["seqpacket", "seqpacket", (path: string) => UnixSocket.listen(path, { type: "seqpacket" })],
+  ["dgram", "dgram", (path: string) => UnixSocket.bind(path)],
+  ["dgram that connects", "dgram", connectFrom],
+  ["shared-buffer", "shared-buffer", (path: string) => SharedBuffer.listen(path)],
+  ["broadcast", "broadcast", (path: string) => SharedBuffer.broadcast(path)],
+] as const;
+
+async function connectFrom(localAddress: string): Promise<UnixSocketChannel<Uint8Array, Buffer>> {
+  await using server = await UnixSocket.bind(`${localAddress}.server`);
+  return await UnixSocket.connect(server.address, { type: "dgram", localAddress });
 }
 
 describe("UnixSocket.listen()", () => {
@@ -70,6 +88,22 @@ describe("UnixSocket.listen()", () => {
       process.umask(before);
     }
   });
+
+  it.each(openers)(
+    "waits for a holder of the path that was killed and has not ended yet (%s)",
+    async (_, type, open) => {
+      for (let round = 0; round < 4; round++) {
+        const path = freshPath();
+        await using holder = startPeer("many-descriptors", [type, path]);
+        await holder.expectLine("ready");
+        holder.kill("SIGKILL");
+        // proc(5) shows none any more as soon as the kernel begins to close them.
+        while (readdirSync(`/proc/${holder.pid}/fd`).length > 0);
+        await using _opened = await open(path);
+        expect(lstatSync(path).isSocket()).toBe(true);
+      }
+    },
+  );
 
   it("refuses a path on which this process listens, and tells its pid", async () => {
     const path = freshPath();

@@ -9,7 +9,7 @@ const WARM_UP = 100;
 
 const [name = "", directory = "", count = ""] = process.argv.slice(2);
 const maker = await loadMaker(name);
-await cycle(WARM_UP);
+await cycle(maker.warmUpCycles ?? WARM_UP);
 const before = await measure();
 await cycle(Number(count));
 const after = await measure();

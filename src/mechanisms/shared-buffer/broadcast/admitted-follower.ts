@@ -1,3 +1,5 @@
+import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { Poll, READABLE } from "../../../native/binding.js";
 import type { NativeCore } from "../../../native/native-core.js";
 import { CURSOR, SLEEP } from "./broadcast-layout.js";
@@ -9,6 +11,7 @@ export class AdmittedFollower {
   readonly #core: NativeCore;
   readonly #fd: number;
   readonly #map: ArrayBuffer;
+  readonly #gone: (self: AdmittedFollower) => void;
   readonly #page: Int32Array;
   readonly #positions: BigInt64Array;
   readonly #poll: Poll;
@@ -23,6 +26,7 @@ export class AdmittedFollower {
     this.#core = core;
     this.#fd = fd;
     this.#map = map;
+    this.#gone = gone;
     this.#page = new Int32Array(map);
     this.#positions = new BigInt64Array(map);
     // A follower has nothing to say: whatever comes, it ends the connection.
@@ -48,9 +52,15 @@ export class AdmittedFollower {
     const pageFd = core.createMemory(pageSize, "sluice-follower");
     const map = pageFd < 0 ? pageFd : core.mapMemory(pageFd, 0, pageSize, false);
     const sent = typeof map === "number" ? map : sendHello(core, fd, pageFd, pageSize, writer);
+    STEP: reached("broadcast: follower told");
     if (pageFd >= 0) core.close(pageFd);
     if (typeof map !== "number") {
-      if (sent > 0) return new AdmittedFollower(core, fd, map, gone);
+      try {
+        if (sent > 0) return new AdmittedFollower(core, fd, map, gone);
+      } catch (error) {
+        // It cannot be watched, and so is hung up.
+        if (!(error instanceof ChannelError)) throw error;
+      }
       core.unmapMemory(map);
     }
     core.close(fd);
@@ -67,8 +77,9 @@ export class AdmittedFollower {
     const asleep = Atomics.load(this.#page, SLEEP);
     if (asleep === 0 || asleep === this.#rung) return;
     this.#rung = asleep;
-    // A failure is the follower's end, which the poll tells.
-    this.#core.ringBell(this.#fd);
+    STEP: reached("broadcast: about to ring");
+    // Who cannot be woken is hung up, so that it does not sleep for ever. One that has gone is told of by the poll, soon.
+    if (this.#core.ringBell(this.#fd) < 0) this.#gone(this);
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { reached } from "../../../core/step.js";
 import { BufferView } from "../../../core/view.js";
 import { READS_IN_ORDER } from "../memory-order.js";
 import { HEADER_BYTES, recordSize, RingViolation } from "../ring-layout.js";
@@ -132,6 +133,7 @@ export class BroadcastReader {
     const begin = slabUsed;
     const end = begin + Math.min(wanted, slab.length - begin);
     this.#copy(at, begin, end);
+    STEP: reached("broadcast: copied out");
     const overwritten = this.#overwritten();
     // OLDEST is where a record begins: what was copied from there on is whole.
     if (overwritten > 0) this.#jump(overwritten);

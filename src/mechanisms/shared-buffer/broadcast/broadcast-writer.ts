@@ -1,4 +1,5 @@
 import type { ErrorDetails } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import {
   EINVAL,
   F_SEAL_FUTURE_WRITE,
@@ -98,7 +99,9 @@ export class BroadcastWriter {
       const at = this.#tail & mask;
       words[at >> 2] = length;
       words[(at >> 2) + 1] = this.#sequence;
+      STEP: reached("broadcast: header written");
       bytes.set(packet, at + HEADER_BYTES);
+      STEP: reached("broadcast: record written");
       this.#sequence = (this.#sequence + 1) | 0;
       this.#tail = (this.#tail + size) | 0;
       if (((this.#tail - this.#head) | 0) >= PUBLISH_BYTES) this.#publish();
@@ -110,6 +113,7 @@ export class BroadcastWriter {
   /** Tells the followers that this was all. */
   finish(): void {
     Atomics.store(this.#control, STATE, STATE_FINISHED);
+    STEP: reached("broadcast: finished");
   }
 
   close(): void {
@@ -123,6 +127,7 @@ export class BroadcastWriter {
     if (this.#head === this.#tail) return;
     this.#head = this.#tail;
     Atomics.store(this.#control, HEAD, this.#tail);
+    STEP: reached("broadcast: published");
   }
 
   /** Gives up the oldest records, so many bytes at least, and says so before any of them is overwritten. */
@@ -141,7 +146,9 @@ export class BroadcastWriter {
     this.#oldestPosition += freed;
     this.#oldestSequence += records;
     Atomics.store(this.#positions, OLDEST_SEQUENCE, BigInt(this.#oldestSequence));
+    STEP: reached("broadcast: oldest counted");
     Atomics.store(this.#positions, OLDEST, BigInt(this.#oldestPosition));
+    STEP: reached("broadcast: oldest given up");
     // A store that releases lets later plain stores go before it; a load after it that acquires does not.
     Atomics.load(this.#control, HEAD);
   }

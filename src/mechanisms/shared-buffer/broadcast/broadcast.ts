@@ -1,7 +1,7 @@
 import { bytes } from "../../../codec/index.js";
 import type { Credentials, Receiver, Sender, WaitOptions } from "../../../core/channel.js";
 import type { Codec } from "../../../core/codec.js";
-import type { ErrorDetails } from "../../../core/errors.js";
+import { type ErrorDetails, unsupported } from "../../../core/errors.js";
 import { extend } from "../../../core/extend.js";
 import {
   type ChannelOptions,
@@ -18,6 +18,7 @@ import { checkChoice } from "../../check-option.js";
 import { type ConnectingOptions, connectSocket } from "../../connecting-socket.js";
 import { checkListeningOptions, type ListeningOptions } from "../../listening-socket.js";
 import { parseSocketAddress } from "../../socket-address.js";
+import { openOnceFree } from "../../socket-binding.js";
 import { awaitHello } from "../await-hello.js";
 import { checkCapacity, DEFAULT_MAX_CAPACITY } from "../shared-buffer-connection.js";
 import { largestBroadcast } from "./broadcast-layout.js";
@@ -130,6 +131,18 @@ class Following<In> extends PacketChannel<never, In> implements BroadcastReceive
   }
 }
 
+/**
+ * What one side writes the other maps for reading only. JavaScriptCore compiles `Atomics.load` to an instruction that writes what it has read: on such
+ * memory that ends the process.
+ */
+function refuseBun(operation: string, address: string): void {
+  if (!("bun" in process.versions)) return;
+  throw unsupported(
+    `Cannot ${operation} "${address}": Bun writes where Atomics.load should only read, which the memory of a broadcast forbids; use Node.js or Deno`,
+    { operation, mechanism: "shared-buffer", address },
+  );
+}
+
 /** Opens a broadcast at a path or an abstract name. */
 export async function broadcast<Out>(
   path: string,
@@ -145,6 +158,7 @@ export async function broadcast<Out>(
   );
   const codec = (options.codec ?? bytes()) as unknown as Codec<Out, never>;
   checkMethods("options.codec", codec, ["encode", "decode"]);
+  refuseBun("listen", path);
   const core = loadCore();
   const capacity = checkCapacity("capacity", options.capacity, DEFAULT_CAPACITY, core.pageSize());
   const most = largestBroadcast(capacity);
@@ -152,8 +166,8 @@ export async function broadcast<Out>(
   const traits = extend(TRAITS, { direction: "send" as const, maxMessageSize });
   const { backlog, allow, mode, handles, onRefuse } = options;
   const listening = { backlog, allow, mode, handles, onRefuse, maxFollowers };
-  const port = new BroadcastPort(core, address, capacity, listening);
-  return Promise.resolve(new Broadcast<Out>(port, { codec, traits, address: address.path }));
+  const port = await openOnceFree(() => new BroadcastPort(core, address, capacity, listening));
+  return new Broadcast<Out>(port, { codec, traits, address: address.path });
 }
 
 /** Follows the broadcast at a path or an abstract name. */
@@ -165,6 +179,7 @@ export async function follow<In>(
   checkOptions(options);
   const codec = (options.codec ?? bytes()) as Codec<never, In>;
   checkMethods("options.codec", codec, ["encode", "decode"]);
+  refuseBun("connect", path);
   const core = loadCore();
   const maxCapacity = checkCapacity(
     "maxCapacity",

@@ -1,5 +1,6 @@
 import { ChannelError, type ErrorCode } from "../../../core/errors.js";
 import type { PacketPort, PacketSink } from "../../../core/packet-port.js";
+import { reached } from "../../../core/step.js";
 import { Poll, READABLE } from "../../../native/binding.js";
 import { EAGAIN } from "../../../native/constants.js";
 import { fromErrno } from "../../../native/errors.js";
@@ -207,6 +208,7 @@ export class FollowPort implements PacketPort {
 
   #tellPosition(): void {
     Atomics.store(this.#positions, CURSOR, BigInt(this.#reader.position));
+    STEP: reached("broadcast: position told");
   }
 
   /** Asks for a bell, unless something came in this moment: one stores first and looks second, as the writer does. */
@@ -214,6 +216,7 @@ export class FollowPort implements PacketPort {
     this.#asleep = true;
     this.#sleeps = (this.#sleeps % 0x3fffffff) + 1;
     Atomics.store(this.#page, SLEEP, this.#sleeps);
+    STEP: reached("broadcast: asleep");
     try {
       if (!this.#reader.look()) return;
     } catch (error) {
@@ -228,6 +231,7 @@ export class FollowPort implements PacketPort {
     if (!this.#asleep) return;
     this.#asleep = false;
     Atomics.store(this.#page, SLEEP, 0);
+    STEP: reached("broadcast: awake");
   }
 
   #onBell(status: number): void {

@@ -2,6 +2,7 @@ import { ChannelError, type ErrorDetails } from "../../../core/errors.js";
 import { EAGAIN, F_SEAL_SHRINK, STATUS_LENGTH, STATUS_SIZE } from "../../../native/constants.js";
 import { fromErrno } from "../../../native/errors.js";
 import type { NativeCore } from "../../../native/native-core.js";
+import { hungUp } from "../handshake.js";
 import { LEAST_CAPACITY, MOST_CAPACITY } from "../ring-layout.js";
 import type { Place } from "./broadcast-layout.js";
 import { type BroadcastWriter, SEALS } from "./broadcast-writer.js";
@@ -65,8 +66,8 @@ export function receiveHello(
   if (got < 0)
     throw fromErrno(got, { ...details, syscall: "recvmsg", action: "take the memory of a broadcast" });
   if (got === 0) {
-    const text = `${where}: the writer hung up; it does not allow this user, or has enough followers`;
-    throw new ChannelError("ERR_ACCESS_DENIED", text, details);
+    const reason = "it does not allow this user, or has enough followers";
+    throw hungUp(core, socket, `${where}: the writer`, reason, details);
   }
   const count = info[1] ?? 0;
   const [ringFd = -1, pageFd = -1] = handles.subarray(0, count);

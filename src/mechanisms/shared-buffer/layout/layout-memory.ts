@@ -1,4 +1,5 @@
 import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { claimWords } from "../locks/claimed-memory.js";
 
 /** Bytes before the data of a layout or a record. */
@@ -35,7 +36,9 @@ export function claimLayout(
   const hashes = new BigUint64Array(memory, offset, LAYOUT_HEADER_BYTES / 8);
   const found = Atomics.compareExchange(hashes, HASH, 0n, hash);
   if (found === 0n || found === hash) {
+    STEP: reached("layout: hash written");
     Atomics.store(words, VERSION, version | 0);
+    STEP: reached("layout: version written");
     Atomics.store(words, SIZE, size | 0);
     return words;
   }

@@ -1,4 +1,5 @@
 import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { describe } from "../../../core/wait.js";
 import type { Owner } from "../locks/protocol.js";
 import { FREE, LOCK_ALIGNMENT } from "../locks/words.js";
@@ -47,7 +48,16 @@ export class SharedRecord<F extends LayoutFields> {
   readonly #writeOdd: LayoutValues<F>;
 
   /** @internal */
-  constructor(memory: ArrayBuffer, offset: number, layout: Layout<F>, owner: Owner) {
+  static make<F extends LayoutFields>(
+    memory: ArrayBuffer,
+    offset: number,
+    layout: Layout<F>,
+    owner: Owner,
+  ): SharedRecord<F> {
+    return new SharedRecord(memory, offset, layout, owner);
+  }
+
+  private constructor(memory: ArrayBuffer, offset: number, layout: Layout<F>, owner: Owner) {
     const size = copySize(layout);
     this.#words = claimLayout(memory, offset, bytesOf(layout), "record", layout);
     this.#owner = owner;
@@ -108,10 +118,12 @@ export class SharedRecord<F extends LayoutFields> {
     this.#becomeWriter();
     const words = this.#words;
     const size = this.#size;
+    STEP: reached("record: writer known");
     const sequence = beginWrite(words);
     const isOdd = (sequence & 1) === 1;
     if (isOdd) this.#bytes.copyWithin(0, size, 2 * size);
     else this.#bytes.copyWithin(size, 0, size);
+    STEP: reached("record: copied");
     const target = isOdd ? this.#writeEven : this.#writeOdd;
     for (const name in values) {
       const value = values[name];
@@ -120,7 +132,9 @@ export class SharedRecord<F extends LayoutFields> {
         throw new TypeError(`values must have fields of the layout only, received ${describe(name)}`);
       (target as { [name: string]: unknown })[name] = value;
     }
+    STEP: reached("record: written");
     endWrite(words, sequence);
+    STEP: reached("record: counted");
   }
 
   /** Lets another be the writer. Harmless for who is not. */

@@ -1,5 +1,6 @@
 import { ChannelError } from "../../../core/errors.js";
 import { checkCount } from "../../../core/options.js";
+import { reached } from "../../../core/step.js";
 import { describeHeader, HEADER, headerOf, type Kind, LOCK_ALIGNMENT } from "./words.js";
 
 /**
@@ -23,6 +24,7 @@ export function claimWords(memory: ArrayBuffer, offset: number, bytes: number, k
   let found = Atomics.load(words, HEADER);
   if (found === 0 && used === undefined) found = Atomics.compareExchange(words, HEADER, 0, header);
   else if (found === 0) found = used ?? 0;
+  STEP: reached("locks: header written");
   if (found === 0 || found === header) return words;
   throw new ChannelError(
     "ERR_INVALID_MESSAGE",

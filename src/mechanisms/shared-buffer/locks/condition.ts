@@ -1,7 +1,8 @@
 import type { WaitOptions } from "../../../core/channel.js";
 import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { checkWaitOptions, describe, Wait, WaitList } from "../../../core/wait.js";
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore, type NativeCore } from "../../../native/binding.js";
 import type { ExclusiveLease } from "./lock.js";
 import { mutexOf, needsRepair, renew } from "./mutex.js";
 import { Sleepers } from "./sleepers.js";
@@ -43,19 +44,21 @@ const EVERYBODY = 0x7fff_ffff;
 export class Condition {
   /** Bytes of memory that it takes. */
   static readonly BYTES: number = CONDITION_BYTES;
-  readonly #core: NativeCore;
+  readonly #core: NativeCore = loadCore();
   readonly #words: Int32Array;
   readonly #waits: WaitList<Wait<void>> = new WaitList(() => {
-    if (this.#sleep !== undefined) Sleepers.of(this.#core).cancel(this.#sleep);
-    this.#sleep = undefined;
+    this.#disperse();
   });
   #sleep: number | undefined;
   /** The sequence as it was when those who wait were last served. */
   #seen = 0;
 
   /** @internal */
-  constructor(core: NativeCore, words: Int32Array) {
-    this.#core = core;
+  static make(words: Int32Array): Condition {
+    return new Condition(words);
+  }
+
+  private constructor(words: Int32Array) {
     this.#words = words;
   }
 
@@ -82,13 +85,17 @@ export class Condition {
     const wait = new Wait<void>();
     wait.join(this.#waits);
     Atomics.add(this.#words, WAITER_COUNT, 1);
+    STEP: reached("condition: counted");
     wait.bound(options, () => timedOut(options?.timeout ?? 0));
     this.#goToSleep();
     lease.release();
+    STEP: reached("condition: mutex released");
     try {
       await wait.promise;
     } finally {
+      STEP: reached("condition: notified");
       if (this.#words.length > 0) Atomics.sub(this.#words, WAITER_COUNT, 1);
+      STEP: reached("condition: not counted any more");
       renew(lease, await mutex.acquire());
     }
   }
@@ -111,6 +118,7 @@ export class Condition {
   #notify(step: number, count: number): void {
     this.#checkOpen();
     Atomics.add(this.#words, SEQUENCE, step);
+    STEP: reached("condition: sequence changed");
     if (Atomics.load(this.#words, WAITER_COUNT) > 0) this.#core.futexWake(this.#words, SEQUENCE, count);
   }
 
@@ -138,6 +146,15 @@ export class Condition {
     } catch (error) {
       this.#waits.rejectAll(() => error);
     }
+  }
+
+  /** The last has gone, notified or not. */
+  #disperse(): void {
+    if (this.#sleep === undefined) return;
+    Sleepers.of(this.#core).cancel(this.#sleep);
+    this.#sleep = undefined;
+    // It may have been this thread that a notification woke, for nobody: somebody else must be woken instead.
+    if (Atomics.load(this.#words, SEQUENCE) !== this.#seen) this.#core.futexWake(this.#words, SEQUENCE, 1);
   }
 
   #checkOpen(): void {

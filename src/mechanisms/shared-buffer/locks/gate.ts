@@ -1,3 +1,4 @@
+import { reached } from "../../../core/step.js";
 import { readInOrder } from "../memory-order.js";
 
 /**
@@ -34,7 +35,9 @@ export function arrive(words: Int32Array, gate: number, impatient: boolean): num
 /** One who has slept has got in. Others may sleep still, so the next to leave must look for them. */
 export function settle(words: Int32Array, gate: number): void {
   Atomics.or(words, gate, SLEEPERS);
+  STEP: reached("gate: others may sleep");
   Atomics.and(words, gate, ~STARVING);
+  STEP: reached("gate: settled");
 }
 
 /** The lock has become free: whether somebody is to be woken. */
@@ -52,5 +55,7 @@ export function leave(words: Int32Array, gate: number): boolean {
 /** One who slept gives up. It may have been woken in vain, so somebody else must be woken instead, and none be kept out for its sake. */
 export function giveUp(words: Int32Array, gate: number): void {
   Atomics.and(words, gate, ~STARVING);
+  STEP: reached("gate: nobody waits too long");
   Atomics.add(words, gate, ONE);
+  STEP: reached("gate: given up");
 }

@@ -1,5 +1,6 @@
 import type { WaitOptions } from "../../../core/channel.js";
 import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { Wait, WaitList } from "../../../core/wait.js";
 import type { NativeCore } from "../../../native/native-core.js";
 import { arrive, giveUp, PATIENCE_MILLISECONDS, RECHECK_MILLISECONDS, settle } from "./gate.js";
@@ -57,13 +58,17 @@ export class Line<Lease> {
   waitSync(timeout: number | undefined): Outcome {
     const protocol = this.#protocol;
     const since = performance.now();
-    let slept = false;
+    let entitled = false;
     for (;;) {
-      let outcome = protocol.attempt(slept);
+      let outcome = protocol.attempt(entitled);
       if (outcome === BLOCKED) {
         const { gate } = protocol;
-        const expected = arrive(protocol.words, gate, isImpatient(since));
-        outcome = protocol.attempt(slept);
+        const impatient = isImpatient(since);
+        const expected = arrive(protocol.words, gate, impatient);
+        STEP: reached("gate: arrived to block");
+        // Else it would be kept out by what it has just said itself, though the lock may be free by now.
+        if (impatient) entitled = true;
+        outcome = protocol.attempt(entitled);
         if (outcome === BLOCKED) {
           const rest = timeout === undefined ? Infinity : timeout - (performance.now() - since);
           if (rest <= 0 || protocol.blockedByItself) {
@@ -72,11 +77,11 @@ export class Line<Lease> {
           }
           const milliseconds = Math.ceil(Math.min(rest, RECHECK_MILLISECONDS));
           if (gate === protocol.gate) this.#core.futexWait(protocol.words, gate, expected, milliseconds);
-          slept = true;
+          entitled = true;
           continue;
         }
       }
-      if (slept) settle(protocol.words, GATE);
+      if (entitled) settle(protocol.words, GATE);
       return outcome;
     }
   }
@@ -98,9 +103,12 @@ export class Line<Lease> {
       if (outcome === BLOCKED) {
         const { gate } = protocol;
         if (this.#sleep !== undefined && this.#sleepGate === gate) return;
-        const expected = arrive(protocol.words, gate, isImpatient(first.since));
+        const impatient = isImpatient(first.since);
+        const expected = arrive(protocol.words, gate, impatient);
+        STEP: reached("gate: arrived");
         this.#hasSlept = true;
-        outcome = protocol.attempt(entitled);
+        // As in `waitSync`.
+        outcome = protocol.attempt(entitled || impatient);
         // It may have got further, to another gate.
         if (outcome === BLOCKED && gate !== protocol.gate) continue;
         if (outcome === BLOCKED) {
@@ -128,6 +136,7 @@ export class Line<Lease> {
       const watch = this.#owner.watch(blocker);
       this.#sleep = sleepers.begin(words, gate, expected, RECHECK_MILLISECONDS, watch, () => {
         this.#sleep = undefined;
+        STEP: reached("gate: woken");
         this.#advance(true);
       });
       this.#sleepGate = gate;

@@ -1,6 +1,7 @@
+import { reached } from "../../../core/step.js";
 import { EAGAIN } from "../../../native/constants.js";
 import { fromErrno } from "../../../native/errors.js";
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore, type NativeCore } from "../../../native/binding.js";
 import type { Owner } from "./protocol.js";
 import type { Watch } from "./sleepers.js";
 import { LAST_OWNER } from "./words.js";
@@ -15,14 +16,13 @@ const ATTEMPTS = 8;
  */
 export class LockOwner implements Owner {
   readonly id: number;
-  readonly #core: NativeCore;
+  readonly #core: NativeCore = loadCore();
   readonly #fd: number;
 
   // `fd` is an open file of the memory that no other process has; it stays the caller's.
-  constructor(core: NativeCore, fd: number) {
-    this.#core = core;
+  constructor(fd: number) {
     this.#fd = fd;
-    this.id = claim(core, fd);
+    this.id = claim(this.#core, fd);
   }
 
   isAlive(id: number): boolean {
@@ -47,6 +47,7 @@ function claim(core: NativeCore, fd: number): number {
   for (let attempt = 0; attempt < ATTEMPTS && result === -EAGAIN; attempt++) {
     const id = randomId();
     result = core.claimByte(fd, FIRST_CLAIM + id);
+    STEP: reached("locks: owner's number claimed");
     if (result >= 0) return id;
   }
   throw fromErrno(result, {

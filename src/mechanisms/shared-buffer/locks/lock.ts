@@ -1,7 +1,7 @@
 import type { WaitOptions } from "../../../core/channel.js";
 import { ChannelError } from "../../../core/errors.js";
 import { checkWaitOptions } from "../../../core/wait.js";
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore } from "../../../native/binding.js";
 import { Line, refused } from "./line.js";
 import type { LockOwner } from "./lock-owner.js";
 import { BLOCKED, type Outcome, type Protocol, REFUSED } from "./protocol.js";
@@ -47,7 +47,7 @@ export interface Lock<L extends Lease> {
    *
    * @param options - when to stop waiting; a timeout of 0 means: only if it can be had now
    * @throws (by the promise) TypeError or RangeError for a wrong option; ChannelError `ERR_TIMEOUT`, `ERR_OWNER_DIED`, `ERR_CHANNEL_CLOSED` when the
-   *   SharedBuffer is closed meanwhile, `ERR_UNSUPPORTED` on Bun and Deno, `ERR_SYSTEM`; the abort reason
+   *   SharedBuffer is closed meanwhile, `ERR_SYSTEM`; the abort reason
    */
   acquire(options?: WaitOptions): Promise<L>;
   /**
@@ -70,9 +70,10 @@ export abstract class BaseLock<L extends Lease> implements Lock<L> {
   readonly #line: Line<L>;
   readonly #protocol: Protocol;
 
-  constructor(core: NativeCore, owner: LockOwner, protocol: Protocol) {
+  /** @internal */
+  protected constructor(owner: LockOwner, protocol: Protocol) {
     this.#protocol = protocol;
-    this.#line = new Line(core, owner, protocol, (outcome) => this.lease(outcome));
+    this.#line = new Line(loadCore(), owner, protocol, (outcome) => this.lease(outcome));
   }
 
   tryAcquire(): L | undefined {

@@ -1,4 +1,5 @@
 import { ChannelError } from "../../../core/errors.js";
+import { reached } from "../../../core/step.js";
 import { fromErrno } from "../../../native/errors.js";
 import type { NativeCore } from "../../../native/native-core.js";
 import { claimWords } from "./claimed-memory.js";
@@ -44,7 +45,7 @@ export class Locks {
       });
     }
     try {
-      this.#owner = new LockOwner(this.#core, file);
+      this.#owner = new LockOwner(file);
     } catch (error) {
       this.#core.close(file);
       throw error;
@@ -56,14 +57,14 @@ export class Locks {
   mutex(offset: number): Mutex {
     return this.#once(offset, Mutex, () => {
       const words = claimWords(this.#memory, offset, Mutex.BYTES, "mutex");
-      return new Mutex(this.#core, this.owner, words);
+      return Mutex.make(this.owner, words);
     });
   }
 
   rwlock(offset: number): RwLock {
     return this.#once(offset, RwLock, () => {
       const words = claimWords(this.#memory, offset, RwLock.BYTES, "rwlock");
-      return new RwLock(this.#core, this.owner, words);
+      return RwLock.make(this.owner, words);
     });
   }
 
@@ -72,8 +73,9 @@ export class Locks {
     const made = this.#once(offset, Semaphore, () => {
       const words = claimWords(this.#memory, offset, bytes, "semaphore");
       const found = Atomics.compareExchange(words, PERMIT_COUNT, FREE, permits);
+      STEP: reached("semaphore: permits counted");
       if (found !== FREE && found !== permits) throw otherPermits(offset, found, permits);
-      return new Semaphore(this.#core, this.owner, words, permits);
+      return Semaphore.make(this.owner, words, permits);
     });
     if (made.permits !== permits) throw otherPermits(offset, made.permits, permits);
     return made;
@@ -82,14 +84,14 @@ export class Locks {
   condition(offset: number): Condition {
     return this.#once(offset, Condition, () => {
       const words = claimWords(this.#memory, offset, Condition.BYTES, "condition");
-      return new Condition(this.#core, words);
+      return Condition.make(words);
     });
   }
 
   /** What was made at this place before, if it was the same; else it is made, which fails where there is something else. */
-  #once<T extends Closable>(offset: number, kind: abstract new (...args: never[]) => T, make: () => T): T {
+  #once<T extends Closable>(offset: number, kind: { readonly prototype: T }, make: () => T): T {
     const found = this.#made.get(offset);
-    if (found instanceof kind) return found;
+    if (found !== undefined && Object.getPrototypeOf(found) === kind.prototype) return found as T;
     const made = make();
     this.#made.set(offset, made);
     return made;

@@ -1,3 +1,4 @@
+import { reached } from "../../../core/step.js";
 import { isReserved, leave } from "./gate.js";
 import {
   ALL,
@@ -59,6 +60,7 @@ export class MutexProtocol implements Protocol {
       const seen = Atomics.load(words, OWNER);
       if (seen === FREE) {
         if (!entitled && isReserved(words, GATE)) return BLOCKED;
+        STEP: reached("mutex: free");
         if (this.takeFree()) return TAKEN;
         continue;
       }
@@ -70,6 +72,7 @@ export class MutexProtocol implements Protocol {
         return BLOCKED;
       }
       if (Atomics.compareExchange(words, OWNER, seen, this.#id | OWNER_DIED) !== seen) continue;
+      STEP: reached("mutex: taken from the dead");
       this.held = true;
       return TAKEN_FROM_DEAD;
     }
@@ -82,6 +85,7 @@ export class MutexProtocol implements Protocol {
   /** The data is as it should be: whoever comes next need not know of the death. */
   markConsistent(): void {
     Atomics.and(this.words, OWNER, ~OWNER_DIED);
+    STEP: reached("mutex: said to be consistent");
   }
 
   get needsRepair(): boolean {
@@ -100,9 +104,11 @@ export class MutexProtocol implements Protocol {
     const { words } = this;
     this.held = false;
     if (Atomics.compareExchange(words, OWNER, this.#id, FREE) === this.#id) {
+      STEP: reached("mutex: released");
       return leave(words, GATE) ? ONE : NONE;
     }
     Atomics.compareExchange(words, OWNER, this.#id | OWNER_DIED, LOST);
+    STEP: reached("mutex: lost");
     return leave(words, GATE) ? ALL : NONE;
   }
 }

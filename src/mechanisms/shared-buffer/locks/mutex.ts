@@ -1,5 +1,5 @@
 import type { WaitOptions } from "../../../core/channel.js";
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore, type NativeCore } from "../../../native/binding.js";
 import { BaseLock, type ExclusiveLease, type SyncWaitOptions } from "./lock.js";
 import type { LockOwner } from "./lock-owner.js";
 import { MutexProtocol } from "./mutex-protocol.js";
@@ -50,14 +50,17 @@ export let renew: (lease: object, by: object) => void;
 export class Mutex extends BaseLock<ExclusiveLease> {
   /** Bytes of memory that it takes. */
   static readonly BYTES: number = MUTEX_BYTES;
-  readonly #core: NativeCore;
+  readonly #core: NativeCore = loadCore();
   readonly #protocol: MutexProtocol;
 
   /** @internal */
-  constructor(core: NativeCore, owner: LockOwner, words: Int32Array) {
+  static make(owner: LockOwner, words: Int32Array): Mutex {
+    return new Mutex(owner, words);
+  }
+
+  private constructor(owner: LockOwner, words: Int32Array) {
     const protocol = new MutexProtocol(words, owner);
-    super(core, owner, protocol);
-    this.#core = core;
+    super(owner, protocol);
     this.#protocol = protocol;
   }
 

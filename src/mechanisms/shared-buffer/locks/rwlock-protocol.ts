@@ -1,3 +1,4 @@
+import { reached } from "../../../core/step.js";
 import { isReserved, leave } from "./gate.js";
 import {
   ALL,
@@ -79,6 +80,7 @@ class ReadProtocol implements Protocol {
       if (outcome !== TAKEN) return outcome;
       // A writer who comes now finds our word, which has stood there since the first lease.
       if (this.count > 0 || this.#takeWord()) {
+        STEP: reached("rwlock: reader's word taken");
         if (this.count > 0 || Atomics.load(words, OWNER) === FREE) {
           this.count++;
           return TAKEN;
@@ -141,7 +143,9 @@ class ReadProtocol implements Protocol {
   #leaveWord(): void {
     const { words } = this;
     Atomics.compareExchange(words, this.word, this.#lock.owner.id, FREE);
+    STEP: reached("rwlock: reader's word left");
     if (leave(words, DRAIN_GATE)) this.#lock.wake(DRAIN_GATE, ONE);
+    STEP: reached("rwlock: writer woken");
     // Only where all readers' words were taken does a reader wait for one of them.
     if (Atomics.load(words, OWNER) === FREE && leave(words, GATE)) this.#lock.wake(GATE, ALL);
   }
@@ -183,8 +187,11 @@ class WriteProtocol implements Protocol {
       this.claimed = outcome;
     }
     this.gate = DRAIN_GATE;
+    STEP: reached("rwlock: claimed");
     if (!this.#isDrained()) return BLOCKED;
+    STEP: reached("rwlock: drained");
     Atomics.and(this.words, OWNER, ~PENDING);
+    STEP: reached("rwlock: written to");
     const outcome = this.claimed;
     this.claimed = BLOCKED;
     this.held = true;
@@ -197,6 +204,7 @@ class WriteProtocol implements Protocol {
     this.claimed = BLOCKED;
     // A death that nobody was told of is left for the next to find.
     Atomics.store(words, OWNER, this.found);
+    STEP: reached("rwlock: claim given up");
     if (leave(words, GATE)) this.#lock.wake(GATE, ALL);
   }
 
@@ -214,6 +222,7 @@ class WriteProtocol implements Protocol {
     const { words } = this;
     const { id } = this.#lock.owner;
     this.held = false;
+    STEP: reached("rwlock: about to be released");
     if (Atomics.compareExchange(words, OWNER, id, FREE) !== id) {
       Atomics.compareExchange(words, OWNER, id | OWNER_DIED, LOST);
     }

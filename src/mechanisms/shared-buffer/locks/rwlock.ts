@@ -1,4 +1,4 @@
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore } from "../../../native/binding.js";
 import { BaseLock, type ExclusiveLease, type Lease, type Lock } from "./lock.js";
 import type { LockOwner } from "./lock-owner.js";
 import { type Outcome, TAKEN_FROM_DEAD } from "./protocol.js";
@@ -39,7 +39,12 @@ export class RwLock {
   readonly #sides: { readonly read: ReadSide; readonly write: WriteSide };
 
   /** @internal */
-  constructor(core: NativeCore, owner: LockOwner, words: Int32Array) {
+  static make(owner: LockOwner, words: Int32Array): RwLock {
+    return new RwLock(owner, words);
+  }
+
+  private constructor(owner: LockOwner, words: Int32Array) {
+    const core = loadCore();
     const protocol = new RwLockProtocol(words, owner, (gate, count) => {
       core.futexWake(words, gate, count);
     });
@@ -48,8 +53,8 @@ export class RwLock {
       this.#sides.read.serve();
     };
     this.#sides = {
-      read: new ReadSide(core, owner, protocol, serve),
-      write: new WriteSide(core, owner, protocol, serve),
+      read: new ReadSide(owner, protocol, serve),
+      write: new WriteSide(owner, protocol, serve),
     };
     this.read = this.#sides.read;
     this.write = this.#sides.write;
@@ -75,8 +80,8 @@ class ReadSide extends BaseLock<Lease> {
   readonly #protocol: RwLockProtocol;
   readonly #released: () => void;
 
-  constructor(core: NativeCore, owner: LockOwner, protocol: RwLockProtocol, served: () => void) {
-    super(core, owner, protocol.read);
+  constructor(owner: LockOwner, protocol: RwLockProtocol, served: () => void) {
+    super(owner, protocol.read);
     this.#protocol = protocol;
     this.#released = served;
   }
@@ -94,8 +99,8 @@ class WriteSide extends BaseLock<ExclusiveLease> implements WriteLock {
   readonly #protocol: RwLockProtocol;
   readonly #released: () => void;
 
-  constructor(core: NativeCore, owner: LockOwner, protocol: RwLockProtocol, served: () => void) {
-    super(core, owner, protocol.write);
+  constructor(owner: LockOwner, protocol: RwLockProtocol, served: () => void) {
+    super(owner, protocol.write);
     this.#protocol = protocol;
     this.#released = served;
   }

@@ -1,3 +1,4 @@
+import { reached } from "../../../core/step.js";
 import { isReserved, leave } from "./gate.js";
 import {
   BLOCKED,
@@ -52,6 +53,7 @@ export class SemaphoreProtocol implements Protocol {
         asked.set(seen, isAlive);
       }
       if (isAlive || Atomics.compareExchange(this.words, word, seen, this.#owner.id) !== seen) continue;
+      STEP: reached("semaphore: taken from the dead");
       this.taken = word;
       this.held++;
       return seen === FREE ? TAKEN : TAKEN_FROM_DEAD;
@@ -67,6 +69,7 @@ export class SemaphoreProtocol implements Protocol {
   release(word: number): number {
     this.held--;
     Atomics.compareExchange(this.words, word, this.#owner.id, FREE);
+    STEP: reached("semaphore: released");
     return leave(this.words, GATE) ? ONE : NONE;
   }
 
@@ -81,6 +84,7 @@ export class SemaphoreProtocol implements Protocol {
 
   #takeFree(word: number): boolean {
     if (Atomics.compareExchange(this.words, word, FREE, this.#owner.id) !== FREE) return false;
+    STEP: reached("semaphore: taken");
     this.taken = word;
     this.held++;
     return true;

@@ -1,5 +1,5 @@
 import { checkCount } from "../../../core/options.js";
-import type { NativeCore } from "../../../native/native-core.js";
+import { loadCore, type NativeCore } from "../../../native/binding.js";
 import { BaseLock, type Lease } from "./lock.js";
 import type { LockOwner } from "./lock-owner.js";
 import { NONE, type Outcome, TAKEN_FROM_DEAD } from "./protocol.js";
@@ -33,15 +33,18 @@ let isOpen: (semaphore: Semaphore) => boolean;
 export class Semaphore extends BaseLock<Lease> {
   /** How many permits there are. */
   readonly permits: number;
-  readonly #core: NativeCore;
+  readonly #core: NativeCore = loadCore();
   readonly #protocol: SemaphoreProtocol;
 
   /** @internal */
-  constructor(core: NativeCore, owner: LockOwner, words: Int32Array, permits: number) {
+  static make(owner: LockOwner, words: Int32Array, permits: number): Semaphore {
+    return new Semaphore(owner, words, permits);
+  }
+
+  private constructor(owner: LockOwner, words: Int32Array, permits: number) {
     const protocol = new SemaphoreProtocol(words, permits, owner);
-    super(core, owner, protocol);
+    super(owner, protocol);
     this.permits = permits;
-    this.#core = core;
     this.#protocol = protocol;
   }
 

@@ -157,7 +157,7 @@ function read(process: ModelProcess): void {
 }
 
 test("a record is never seen in part, in every order of the steps of a writer, who may die, and a reader", () => {
-  const states = explore<{ written: number }>({
+  const { states } = explore<{ written: number }>({
     words: 12,
     processes: [write, read],
     deaths: 1,

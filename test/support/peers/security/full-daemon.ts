@@ -16,6 +16,7 @@ import {
 } from "sluice/daemon";
 import { publisher } from "sluice/pubsub";
 import { serve } from "sluice/rpc";
+import { slowness } from "../../sanitized.js";
 
 const [folder = "", name = ""] = process.argv.slice(2);
 const mode = 0o666;
@@ -23,7 +24,8 @@ const limits = quota({
   connections: 8,
   callsInFlight: 4,
   queuedBytes: 1_000_000,
-  messagesPerSecond: 2000,
+  // Fewer where the daemon is too slow for a flood of long ones to come to more.
+  messagesPerSecond: 2000 / slowness,
   descriptors: 16,
   firstMessageTimeout: 500,
 });
