@@ -18,15 +18,15 @@ import {
   PENDING,
   PERMITS,
 } from "../../../src/mechanisms/shared-buffer/locks/words.js";
-import type { ModelProcess, Specification } from "./explore.js";
-
-export type Program = (process: ModelProcess) => void;
+import type { ModelProcess, Program, Specification } from "./explore.js";
 
 /** How a program uses a lock. */
 export interface Use {
   readonly rounds?: number;
   /** Gives up waiting after its first sleep, where time passes. */
   readonly givesUp?: boolean;
+  /** A fault: it wakes nobody. */
+  readonly wakesNobody?: boolean;
 }
 
 function ownerOf(process: ModelProcess): LockOwner {
@@ -65,7 +65,8 @@ export function mutexUser(use: Use = {}): Program {
         protocol.markConsistent();
       }
       process.tell(`leaves ${round}`);
-      wake(process, GATE, protocol.release());
+      const count = protocol.release();
+      if (use.wakesNobody !== true) wake(process, GATE, count);
     }
   };
 }
@@ -184,7 +185,7 @@ export function countingOf(permits: number): Specification<readonly number[]> {
     },
     death: (holders, id) => holders.filter((holder) => holder !== id),
     end(_holders, words) {
-      const free = Array.from(words.subarray(PERMITS)).filter((word) => word === 0).length;
+      const free = words.slice(PERMITS, PERMITS + permits).filter((word) => word === 0).length;
       if (free === 0 && permits > 1) throw new Error("no permit has come back");
     },
   };

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { leave } from "../../../../src/mechanisms/shared-buffer/locks/gate.js";
-import { FREE, GATE, OWNER, PERMITS, READERS } from "../../../../src/mechanisms/shared-buffer/locks/words.js";
-import { explore, type ModelProcess } from "../../../support/model/explore.js";
+import { leave } from "../../../src/mechanisms/shared-buffer/locks/gate.js";
+import { FREE, GATE, OWNER, PERMITS, READERS } from "../../../src/mechanisms/shared-buffer/locks/words.js";
+import { atLength } from "../../support/campaign.js";
+import { explore, type ModelProcess } from "../../support/model/explore.js";
+import { checked } from "../../support/model/figures.js";
 import {
   countingOf,
   exclusion,
@@ -9,7 +11,7 @@ import {
   mutexUser,
   rwlockUser,
   semaphoreUser,
-} from "../../../support/model/locks.js";
+} from "../../support/model/locks.js";
 
 const timeout = 120_000;
 
@@ -62,23 +64,44 @@ describe("the model check itself", () => {
 });
 
 describe("the mutex, in every order of the steps of its users,", () => {
-  test("excludes two processes, twice each, both of which may die", { timeout }, () => {
-    const processes = [mutexUser({ rounds: 2 }), mutexUser({ rounds: 2 })];
-    const options = { deaths: 2, timeouts: 1, impatient: true };
-    expect(explore({ words: 3, processes, specification: exclusion, ...options })).toBeGreaterThan(10_000);
+  test("excludes two processes, twice each at length, both of which may die", { timeout }, () => {
+    const rounds = atLength ? 2 : 1;
+    const processes = [mutexUser({ rounds }), mutexUser({ rounds })];
+    const options = { deaths: 2, timeouts: 1, time: "passes in sleep" } as const;
+    const what = `mutex: two processes, ${rounds} rounds, two deaths`;
+    const { states } = checked(what, { words: 3, processes, specification: exclusion, ...options });
+    expect(states).toBeGreaterThan(1000);
   });
 
-  test("goes from one who has it to two others, one of whom may die, or it itself", { timeout }, () => {
-    const processes = [mutexHolder, mutexUser(), mutexUser()];
-    const options = { initial: { [OWNER]: 1 }, deaths: 1 };
-    const states = explore({ words: 3, processes, specification: exclusion, ...options });
-    expect(states).toBeGreaterThan(10_000);
+  test(
+    "goes from one who has it to two others, one of whom may die at length, or it itself",
+    { timeout },
+    () => {
+      const processes = [mutexHolder, mutexUser(), mutexUser()];
+      const options = { initial: { [OWNER]: 1 }, deaths: atLength ? 1 : 0 };
+      const what = `mutex: three processes, ${options.deaths} deaths`;
+      const { states } = checked(what, { words: 3, processes, specification: exclusion, ...options });
+      expect(states).toBeGreaterThan(1000);
+    },
+  );
+
+  test("goes at once to one who was impatient before it ever slept", { timeout }, () => {
+    const processes = [mutexUser(), mutexUser()];
+    const what = "mutex: two processes, time passes";
+    const { states } = checked(what, { words: 3, processes, specification: exclusion, time: "passes" });
+    expect(states).toBeGreaterThan(100);
+  });
+
+  test("keeps one asleep for ever when a release wakes nobody, and the check finds it", () => {
+    const processes = [mutexUser({ wakesNobody: true }), mutexUser({ wakesNobody: true })];
+    expect(() => explore({ words: 3, processes, specification: exclusion })).toThrow(/nobody will ever wake/);
   });
 
   test("goes from one who has it to two impatient others, one of whom gives up", { timeout }, () => {
     const processes = [mutexHolder, mutexUser(), mutexUser({ givesUp: true })];
-    const options = { initial: { [OWNER]: 1 }, impatient: true };
-    const states = explore({ words: 3, processes, specification: exclusion, ...options });
+    const options = { initial: { [OWNER]: 1 }, time: "passes in sleep" } as const;
+    const what = "mutex: three processes, one gives up";
+    const { states } = checked(what, { words: 3, processes, specification: exclusion, ...options });
     expect(states).toBeGreaterThan(1000);
   });
 });
@@ -89,22 +112,34 @@ describe("the rwlock, in every order of the steps of its users,", () => {
     ["two writers, both of whom may die", ["write", "write"], 1, 2, {}],
     ["two readers with room for one", ["read", "read"], 1, 1, {}],
     ["a reader, and a writer who gives up", ["read", "write"], 1, 0, { givesUp: true }],
-  ] as const)("keeps its promises to %s", { timeout }, (_text, sides, readers, deaths, use) => {
+  ] as const)("keeps its promises to %s", { timeout }, (text, sides, readers, deaths, use) => {
     const processes = sides.map((side) => rwlockUser(side, readers, side === "write" ? use : {}));
     const words = READERS + readers;
-    const states = explore({ words, processes, specification: exclusion, deaths, impatient: true });
+    const { states } = checked(`rwlock: ${text}`, {
+      words,
+      processes,
+      specification: exclusion,
+      deaths,
+      time: "passes in sleep",
+    });
     expect(states).toBeGreaterThan(100);
   });
 });
 
 describe("the semaphore, in every order of the steps of its users,", () => {
+  const long = [["three processes with two permits", 3, 2, 1, 0] as const];
   test.each([
-    ["two processes with one permit, twice each, one of which may die", 2, 1, 2, 1],
-    ["three processes with two permits", 3, 2, 1, 0],
-  ])("counts for %s", { timeout }, (_text, count, permits, rounds, deaths) => {
+    ["two processes with one permit, twice each, one of which may die", 2, 1, 2, 1] as const,
+    ...(atLength ? long : []),
+  ])("counts for %s", { timeout }, (text, count, permits, rounds, deaths) => {
     const processes = Array.from({ length: count }, () => semaphoreUser(permits, { rounds }));
     const words = PERMITS + permits;
-    const states = explore({ words, processes, specification: countingOf(permits), deaths });
+    const { states } = checked(`semaphore: ${text}`, {
+      words,
+      processes,
+      specification: countingOf(permits),
+      deaths,
+    });
     expect(states).toBeGreaterThan(100);
   });
 });
