@@ -1,9 +1,13 @@
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { installed } from "../lib/installation.mjs";
-import { root, tool } from "../lib/project.mjs";
+import { exists, filesBelow, root, tool } from "../lib/project.mjs";
 import { run } from "../lib/run.mjs";
+import { problemsOfContents } from "./package/contents.mjs";
+import { checkReproducible } from "./package/reproducible.mjs";
+import { checkSbom } from "./package/sbom.mjs";
+import { checkTypesOfPackage } from "./package/types.mjs";
 
 /** For the mechanisms, calls and publishing; the daemon kit, which many do not need, comes on top. */
 const tarballLimitBytes = 250_000;
@@ -30,26 +34,43 @@ export async function checkPackage(report) {
     }
   });
 
-  await report.step("package: nothing runs at installation, and only what users need is inside", async () => {
+  await report.step("package: nothing runs at installation", async () => {
     const manifest = JSON.parse(readFileSync(path.join(folder, "node_modules/sluice/package.json"), "utf8"));
     const hooks = ["preinstall", "install", "postinstall", "prepare"].filter(
       (name) => name in manifest.scripts,
     );
     if (hooks.length > 0)
       throw new Error(`package.json has the scripts ${hooks.join()}, which run at installation`);
+  });
+
+  await report.step("package: exactly what users need is inside, and no path of this machine", async () => {
     const files = (await run("tar", ["-tzf", tarball])).stdout.trim().split("\n");
-    const allowed = /^package\/(dist\/|prebuilds\/|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/;
-    const strange = files.filter((file) => !allowed.test(file));
-    if (strange.length > 0) throw new Error(`The tarball holds ${strange.join()}`);
-    const needed = [
-      "README.md",
-      "LICENSE",
-      "CHANGELOG.md",
-      "dist/index.d.ts",
-      `prebuilds/linux-${process.arch}.node`,
-    ];
-    const missing = needed.filter((file) => !files.includes(`package/${file}`));
-    if (missing.length > 0) throw new Error(`The tarball lacks ${missing.join()}`);
+    const strays = files.filter((file) => !file.startsWith("package/"));
+    const names = files.map((file) => file.replace(/^package\//, ""));
+    const read = (/** @type {string} */ file) =>
+      readFileSync(path.join(folder, "node_modules/sluice", file), "latin1");
+    // Without a cross compiler there is no core for the other CPU.
+    const unbuilt = ["x64", "arm64"]
+      .map((cpu) => `prebuilds/linux-${cpu}.node`)
+      .filter((file) => !exists(path.join(root, file)) && !file.includes(process.arch));
+    const problems = [...strays, ...problemsOfContents(names, read, unbuilt)];
+    if (problems.length > 0) throw new Error(`The tarball is not as it should be: ${problems.join(" ")}`);
+  });
+
+  await report.step("package: the steps at which tests kill are left out", () => {
+    // What bears the label is dropped before names are shortened, so that one text of it would show that it is there.
+    const dist = path.join(folder, "node_modules/sluice/dist");
+    const names = filesBelow("src", (name) => name.endsWith(".ts")).flatMap((name) => {
+      const text = readFileSync(path.join(root, name), "utf8");
+      return [...text.matchAll(/STEP: reached\("([^"]+)"\)/g)].map(([, step = ""]) => step);
+    });
+    if (names.length === 0) throw new Error("There are no steps in src");
+    for (const name of readdirSync(dist).filter((each) => each.endsWith(".js"))) {
+      const text = readFileSync(path.join(dist, name), "utf8");
+      const found = names.filter((step) => text.includes(`"${step}"`) || text.includes("STEP:"));
+      if (found.length > 0) throw new Error(`dist/${name} holds steps: ${found.join()}`);
+    }
+    return Promise.resolve();
   });
 
   await report.step(
@@ -70,6 +91,9 @@ export async function checkPackage(report) {
   await report.step("package: types resolve for every importer (attw)", () =>
     run(tool("attw"), [tarball, "--profile", "esm-only"], { cwd: root }),
   );
+  await checkTypesOfPackage(report);
+  await checkReproducible(report);
+  await checkSbom(report);
 }
 
 /**
