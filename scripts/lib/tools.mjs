@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 const tools = [
   { command: "bash", pkg: "bash" },
   { command: "gcc", pkg: "gcc" },
+  { command: "clang", pkg: "clang libclang-rt-14-dev" },
   { file: "/usr/include/linux/limits.h", pkg: "libc6-dev" },
   { command: "openssl", pkg: "openssl" },
   { command: "python3", pkg: "python3" },
@@ -13,7 +14,9 @@ const tools = [
   { command: "strace", pkg: "strace" },
   { command: "bwrap", pkg: "bubblewrap" },
   { command: "ipcmk", pkg: "util-linux" },
+  { file: "/lib/ld-musl-x86_64.so.1", pkg: "musl" },
   { command: "systemd-socket-activate", pkg: "systemd" },
+  { command: "valgrind", pkg: "valgrind" },
 ];
 
 /** @param {string} file @param {number} mode */
