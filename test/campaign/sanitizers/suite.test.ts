@@ -9,7 +9,8 @@ interface Suite {
   readonly sanitizer: "asan" | "tsan";
   readonly name: string;
   readonly short: readonly string[];
-  readonly long: RegExp;
+  /** What runs at length, each group by itself. */
+  readonly long: Readonly<Record<string, RegExp>>;
   readonly without?: readonly string[];
 }
 
@@ -19,7 +20,11 @@ const suites: readonly Suite[] = [
     name: "AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer",
     short: ["test/native/memory.test.ts", "test/native/packets.test.ts"],
     // The campaign's other parts have sanitizers of their own, or processes by the thousand; benchmarks and the project's own tests have nothing native in them.
-    long: /^test\/(?!campaign|bench|project)/,
+    long: {
+      "the contract": /^test\/contract\//,
+      "the core and the mechanisms": /^test\/(native|mechanisms)\//,
+      "all others": /^test\/(?!contract|native|mechanisms|campaign|bench|project)/,
+    },
     // LeakSanitizer cannot look into a process that is the first of its pid namespace: it ends that with an error of its own.
     without: ["--testNamePattern", "^(?!.*as process 1)"],
   },
@@ -28,41 +33,46 @@ const suites: readonly Suite[] = [
     name: "ThreadSanitizer",
     short: ["test/native/queues.test.ts", "test/native/sleeps.test.ts"],
     // Where the core has threads of its own, or is used by several: queues, locks, workers.
-    long: /^test\/(native\/(?!signals|symbol-gate)|mechanisms\/(message-queue|shared-buffer)\/|mechanisms\/.*workers)/,
+    long: {
+      "the core, queues, shared memory, workers":
+        /^test\/(native\/(?!signals|symbol-gate)|mechanisms\/(message-queue|shared-buffer)\/|mechanisms\/.*workers)/,
+    },
     // Of several real-time signals that come while one waits to be handled, ThreadSanitizer hands on one: the driver of signals does not count them.
     without: ["--testNamePattern", "^(?!.*a signal reaches the subscribers)"],
   },
 ];
 const limitSeconds = atLength ? 4 * 3600 : 300;
 
-describe.each(suites)("the tests on a core with $name", ({ sanitizer, name, short, long, without = [] }) => {
-  const files = atLength
-    ? filesBelow("test", (file) => file.endsWith(".test.ts")).filter((file) => long.test(file))
-    : short;
+for (const { sanitizer, name, short, long, without = [] } of suites) {
+  const groups = atLength
+    ? Object.entries(long).map(([group, accepted]) => ({ group, files: testsOf(accepted) }))
+    : [{ group: "some of them", files: short }];
 
-  it(
-    `${atLength ? "all" : "some"} pass without a report`,
-    async () => {
-      // One at a time: many of them watch the clock, and sanitizers slow everything down.
-      const script = join(root, "scripts", "test-sanitized.mjs");
-      const { output } = await run(
-        process.execPath,
-        [script, sanitizer, "--maxWorkers=1", ...without, ...files],
-        {
-          limitSeconds,
-          env: { NO_COLOR: "1", FORCE_COLOR: undefined, SLUICE_CAMPAIGN_MINUTES: undefined },
-        },
-      ).catch((error: unknown) => {
-        // Which test, or which report, is in what was printed.
-        throw error instanceof CommandError
-          ? new Error(`${error.message}\n${error.output}`, { cause: error })
-          : error;
+  describe(`the tests on a core with ${name}`, () => {
+    for (const { group, files } of groups) {
+      it(`pass without a report: ${group}`, { timeout: limitSeconds * 1000 }, async () => {
+        // One at a time: many of them watch the clock, and sanitizers slow everything down.
+        const script = join(root, "scripts", "test-sanitized.mjs");
+        const args = [script, sanitizer, "--maxWorkers=1", ...without, ...files];
+        const env = { NO_COLOR: "1", FORCE_COLOR: undefined, SLUICE_CAMPAIGN_MINUTES: undefined };
+        const { output } = await run(process.execPath, args, { limitSeconds, env }).catch(
+          (error: unknown) => {
+            // Which test, or which report, is in what was printed.
+            throw error instanceof CommandError
+              ? new Error(`${error.message}\n${error.output}`, { cause: error })
+              : error;
+          },
+        );
+        expect(output).toContain(`test-${sanitizer}: no errors`);
+        const passed = Number(/^\s*Tests\s+(\d+) passed/m.exec(output)?.[1]);
+        expect(passed).toBeGreaterThan(0);
+        const figures = { files: files.length, tests: passed, errors: 0 };
+        record("sanitizers", `The tests under ${name}: ${group}`, figures);
       });
-      expect(output).toContain(`test-${sanitizer}: no errors`);
-      const passed = Number(/^\s*Tests\s+(\d+) passed/m.exec(output)?.[1]);
-      expect(passed).toBeGreaterThan(0);
-      record("sanitizers", `The tests under ${name}`, { files: files.length, tests: passed, errors: 0 });
-    },
-    limitSeconds * 1000,
-  );
-});
+    }
+  });
+}
+
+function testsOf(accepted: RegExp): string[] {
+  return filesBelow("test", (file) => file.endsWith(".test.ts")).filter((file) => accepted.test(file));
+}
