@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readCounters } from "../../examples/supervisor/counters.js";
@@ -121,9 +121,11 @@ describe("the supervisor of examples/", () => {
 
   it("stops a program that ignores SIGTERM with all that it has started", async () => {
     const place = new Place();
-    const script = "trap '' TERM; (trap '' TERM; sleep 300) & echo up; while :; do sleep 300; done";
+    const ready = `${place.configuration}.ready`;
+    const script = `trap '' TERM; (trap '' TERM; sleep 300) & : > "${ready}"; while :; do sleep 300; done`;
     place.configure({ stubborn: { command: ["bash", "-c", script], stopTimeout: 50 } });
     await Supervisor.start(place);
+    await expect.poll(() => existsSync(ready), { timeout: 20_000 }).toBe(true);
     await using client = await place.connect();
     expect(await client.stop("stubborn")).toBe(true);
     expect(await client.stop("stubborn")).toBe(false);
