@@ -20,6 +20,11 @@ const PROTOTYPE_NAMES: ReadonlyMap<number, Buffer> = new Map([
   [0x63, Buffer.from("__proto__", "utf16le")],
 ]);
 
+/** As an array takes it, to which "7" is an index, and "07" and "4294967295" are names; -1 for a name. */
+function indexOf(key: string): number {
+  return /^(0|[1-9]\d{0,9})$/.test(key) && Number(key) < 0xffff_ffff ? Number(key) : -1;
+}
+
 /** What is wrong with these bytes. */
 class Problem extends Error {}
 
@@ -92,15 +97,13 @@ class Inspector {
         this.#varint();
         return;
       case 0x6f: // o object
-        this.#propertiesUntil(0x7b, 1);
+        this.#propertiesUntil(0x7b, 1, Infinity);
         return;
       case 0x61: // a array with holes
-        this.#holes(this.#varint());
-        this.#propertiesUntil(0x40, 2);
+        this.#propertiesUntil(0x40, 2, this.#holes(this.#varint()));
         return;
       case 0x41: // A array without holes
-        for (let left = this.#varint(); left > 0; left--) this.#value();
-        this.#propertiesUntil(0x24, 2);
+        this.#propertiesUntil(0x24, 2, this.#elements(this.#varint()));
         return;
       case 0x3b: // ; Map
         this.#valuesUntil(0x3a, 1);
@@ -121,13 +124,19 @@ class Inspector {
     }
   }
 
-  #holes(length: number): void {
+  #elements(length: number): number {
+    for (let left = length; left > 0; left--) this.#value();
+    return length;
+  }
+
+  #holes(length: number): number {
     this.#holesLeft -= length;
     if (this.#holesLeft < 0) {
       throw new Problem(
         `it has arrays with holes that are too long for its bytes (one has a length of ${length})`,
       );
     }
+    return length;
   }
 
   #view(): void {
@@ -144,12 +153,15 @@ class Inspector {
 
   /**
    * Keys and values. V8 makes an ordinary property of a `__proto__`; but whoever then copies properties one by one, as some validators do, sets a
-   * prototype with it.
+   * prototype with it. An array becomes as long as the highest index among its keys asks for, whatever length was announced; whoever goes through it visits all of that.
    */
-  #propertiesUntil(endTag: number, counts: number): void {
+  #propertiesUntil(endTag: number, counts: number, length: number): void {
     for (let tag = this.#peekTag(); tag !== endTag; tag = this.#peekTag()) {
+      const start = this.#position + 1;
       this.#value();
       if (this.#isPrototypeName(tag)) throw new Problem('a property is called "__proto__"');
+      if (length < Infinity && this.#indexFrom(tag, start) >= length)
+        throw new Problem(`an array of length ${length} has an element behind its end`);
       this.#value();
     }
     this.#position++;
@@ -161,6 +173,31 @@ class Inspector {
     const name = PROTOTYPE_NAMES.get(tag);
     if (name === undefined || name.length !== this.#lastSkip) return false;
     return name.equals(this.#bytes.subarray(this.#position - name.length, this.#position));
+  }
+
+  /** The index that the key is which was read last, with this tag and its content from `start` on; -1 for a name. */
+  #indexFrom(tag: number, start: number): number {
+    const content = this.#bytes.subarray(start, this.#position);
+    switch (tag) {
+      case 0x49: // I int32, zigzag
+      case 0x55: {
+        // U uint32
+        this.#position = start;
+        const number = this.#varint();
+        if (tag === 0x55) return indexOf(String(number));
+        return number % 2 === 0 ? number / 2 : -1;
+      }
+      case 0x4e: // N double
+        return indexOf(String(new DataView(content.buffer, content.byteOffset).getFloat64(0, true)));
+      case 0x53: // S string, UTF-8
+      case 0x22: // " string, Latin-1
+      case 0x63: // c string, UTF-16
+        return indexOf(
+          Buffer.from(content.subarray(-this.#lastSkip)).toString(tag === 0x63 ? "utf16le" : "latin1"),
+        );
+      default:
+        return -1;
+    }
   }
 
   #error(): void {

@@ -1,4 +1,4 @@
-import { serialize } from "node:v8";
+import { deserialize, serialize } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { structured } from "../../src/codec/index.js";
@@ -239,6 +239,35 @@ describe("structured() and hostile bytes", () => {
       codec.decode(crafted(tag("A"), ...varint(1000), ...many, tag("$"), 0, ...varint(1000))),
     ).toThrow(/with holes/);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(8 * 1024 * 1024);
+  });
+
+  it.each([
+    ["a number", [tag("I"), ...varint(2 * 999)]],
+    ["a number of 32 bits", [tag("U"), ...varint(0xffff_fffe)]],
+    ["a double", [tag("N"), ...Buffer.from(new Float64Array([999]).buffer)]],
+    ["a string", [tag('"'), 10, ...Buffer.from("4294967294")]],
+    ["a string of UTF-8", [tag("S"), 3, ...Buffer.from("999")]],
+    ["a wide string", [tag("c"), 6, ...Buffer.from("999", "utf16le")]],
+  ])(
+    "refuses an element behind the end of its array, which would make it as long, where its key is %s",
+    (_, key) => {
+      const value = [tag("I"), 2];
+      const sparse = crafted(tag("a"), 3, ...key, ...value, tag("@"), 1, 3);
+      const dense = crafted(tag("A"), 1, ...value, ...key, ...value, tag("$"), 1, 1);
+      for (const bytes of [sparse, dense]) {
+        expect(deserialize(bytes), "V8 does not refuse it").toHaveProperty(
+          "length",
+          expect.toSatisfy((length) => length >= 1000),
+        );
+        expect(() => codec.decode(bytes)).toThrow(/has an element behind its end/);
+      }
+    },
+  );
+
+  it("takes the properties of an array that are no elements", () => {
+    const names = { "07": 1, "-1": 2, "1.5": 3, "4294967295": 4, "99999999999": 5, "": 6, é9: 7, "９": 8 };
+    for (const message of [Object.assign([1, 2], names), Object.assign([1, , 3], names), { 999: names }])
+      expect(roundTrip(message)).toEqual(message);
   });
 
   it("still takes the arrays with holes that programs make", () => {

@@ -121,6 +121,8 @@ const codec: Target = {
       { date: new Date(0), big: 2n ** 70n },
       new Uint8Array(3),
     ].map((value) => Buffer.concat([Buffer.from([2]), structured().encode(value)])),
+    // An element behind the end of its array: found here, and refused since.
+    Buffer.from("02ff0f610349004900494249d6ff3b4906400203", "hex"),
     ...[{ a: [1, -1, 2 ** 40, 1.5, "x", null, true] }, new Uint8Array(3), new Date(1e12)].map((value) =>
       Buffer.concat([Buffer.from([3]), msgpack().encode(value)]),
     ),
