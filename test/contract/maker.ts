@@ -82,8 +82,6 @@ export interface Maker {
   readonly cycles?: number;
   /** How many cycles before that are not measured, where the runtime's pools take more than the usual 100 to grow. */
   readonly warmUpCycles?: number;
-  /** Options of Node for the process that opens and closes it. */
-  readonly cyclesExecArgv?: readonly string[];
 }
 
 /** An end that is not open yet, in the hands of the process that has made it. */

@@ -25,8 +25,7 @@ export function describeEndurance(maker: Maker): void {
       async () => {
         using directory = scratch(maker);
         const args = [maker.name, directory.path, String(cycles)];
-        // No garbage collection by hand: what a program that opens and closes all day would see.
-        await using peer = startPeer("contract-cycles", args, { execArgv: maker.cyclesExecArgv ?? [] });
+        await using peer = startPeer("contract-cycles", args);
         const line = await within(`${cycles} cycles`, peer.nextLine(), 230_000);
         const grown = JSON.parse(line) as { cycles: number; descriptors: number; residentBytes: number };
         expect(grown).toMatchObject({ cycles, descriptors: 0 });
