@@ -10,7 +10,8 @@ import { settledDescriptors } from "../settled-descriptors.js";
 const WARM_UP = 100;
 /**
  * How many cycles there are between collections. Left to itself V8 lets garbage stand until its heap has grown by as much as it likes: by 10 MB on Node 20, by 80 on
- * Node 26, after some hundreds or some thousands of cycles, as the machine is busy. Memory stands still from then on, but this test would measure that growth.
+ * Node 26, after some hundreds or some thousands of cycles, as the machine is busy. Memory stands still from then on, but this test would measure that growth. (For
+ * the same reason it is started with a young generation that cannot grow.)
  */
 const COLLECT_EVERY = 200;
 
