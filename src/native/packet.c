@@ -75,7 +75,8 @@ static size_t copy_sender(uint8_t *out, const struct sockaddr_un *address, unsig
 
 int64_t packet_receive_many(int fd, struct packet_sink *sink) {
     size_t offset = sink->offset;
-    for (size_t count = 0; count < sink->limit; count++) {
+    bool ended = false;
+    for (size_t count = 0; count < sink->limit;) {
         offset = (offset + 7) & ~(size_t)7;
         size_t room = offset < sink->slab_length ? sink->slab_length - offset : 0;
         if (room == 0 && count > 0) return (int64_t)count;
@@ -115,6 +116,12 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
         // An empty packet with descriptors is a message too: taken for the end, its descriptors would be nobody's.
         bool had_handles = (flags & HAD_HANDLES) != 0 || record[6] > 0;
         if (full == 0 && sink->connected && (flags & HAS_CREDENTIALS) == 0 && !had_handles) {
+            // The kernel looks for a message, then for the end, and holds no lock between the two: what a peer sent just before it closed, and the error of a
+            // reset, can stand behind the first end that is told. Once it was told nothing comes any more, and a second look sees all.
+            if (!ended) {
+                ended = true;
+                continue;
+            }
             record[2] = END;
             return (int64_t)count + 1;
         }
@@ -132,6 +139,7 @@ int64_t packet_receive_many(int fd, struct packet_sink *sink) {
         // Those of the next message would have no place.
         if ((flags & (OVERFLOWED | TRUNCATED)) != 0 || (sink->handles != NULL && record[6] > 0)) return (int64_t)count + 1;
         offset += stored;
+        count++;
     }
     return (int64_t)sink->limit;
 }

@@ -285,7 +285,7 @@ test("every message and one reset arrive when the peer dies while a batch is rea
   using fds = new Descriptors();
   const sink = new Sink(4096, 16, 8);
   const script = `import socket,sys
-for i in range(300):
+for i in range(2000):
     s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect("\\0"+sys.argv[1])
     while s.recv(16, socket.MSG_PEEK) != b"unread": pass
     for j in range(5): s.send(b"m")
@@ -297,7 +297,7 @@ for i in range(300):
   core.bindSocket(server, bytes(`\0${name}`));
   core.listenSocket(server, 300);
   await using python = startProgram("python3", ["-c", script, name]);
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 2000; i++) {
     const fd = await until(() => core.acceptSocket(server));
     fds.keep(fd);
     send(fd, "unread");
