@@ -111,6 +111,7 @@ function build(target, compiler, headers) {
     .sort()
     .map((name) => join("src", "native", name));
   if (variant === "faults") files.push(faultsFile);
+  if (variant === "tsan") files.push(join("test", "native", "sanitizers", "open-log.c"));
   const folder = variant === undefined ? join(root, "prebuilds") : join(root, ".build", variant);
   const output = join(folder, `linux-${target.cpu}.node`);
   const scratch = `${output}.${process.pid}`;

@@ -7,7 +7,7 @@
 // The sanitizer comes into Node, which was built without it, by LD_PRELOAD, and by inheritance into every program that a test starts.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -57,6 +57,9 @@ const sanitizers = {
     library: "libtsan.so",
     environment: (reports) => ({
       TSAN_OPTIONS: ["exitcode=0", "second_deadlock_stack=1", `log_path=${reports}`].join(":"),
+      // A shell crashes with this library, which stands for setjmp(3) and does not find the real one. Where python3 is a script of a shell that looks for the
+      // program, it is found here.
+      PATH: `${dirname(pathOfPython())}:${process.env["PATH"] ?? ""}`,
     }),
     // What orders the threads of Node (atomics of V8 and libuv) is not seen, so that much of what they do is reported: ours is a race in which our code, or a
     // function of the C library that it called, touches the memory.
@@ -108,6 +111,12 @@ function findRuntime(compiler) {
   return existsSync(path) ? path : undefined;
 }
 
+function pathOfPython() {
+  const result = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });
+  if (result.status !== 0) stop("there is no python3, which tests need: apt-get install python3");
+  return result.stdout.trim();
+}
+
 const compiler = process.env["CC"] ?? "gcc";
 const runtime = findRuntime(compiler);
 if (runtime === undefined)
@@ -120,6 +129,8 @@ if (built !== 0) process.exit(built);
 const reports = join(folder, "reports");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports);
+// Tests start programs as other users too.
+chmodSync(reports, 0o1777);
 
 const status = run(process.execPath, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...tests], {
   SLUICE_NATIVE: core,
