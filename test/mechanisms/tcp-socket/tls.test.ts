@@ -19,11 +19,11 @@ const GONE = ["ERR_END_OF_CHANNEL", "ERR_PEER_DIED", "ERR_ACCESS_DENIED"];
 /** A state of tcp(7), in the numbers of /proc/net/tcp. */
 const FIN_WAIT1 = "04";
 
-/** The state of the connection with this local port of 127.0.0.1. */
-function stateOf(port: number): string | undefined {
-  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+/** The state of the connection between these ports of 127.0.0.1. Others that have ended (TIME_WAIT) can have had one of them. */
+function stateOf(...ports: readonly [local: number, remote: number]): string | undefined {
+  const [local, remote] = ports.map((port) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
   const rows = readFileSync("/proc/net/tcp", "utf8").split("\n");
-  return rows.map((row) => row.trim().split(/\s+/)).find((row) => row[1] === local)?.[3];
+  return rows.map((row) => row.trim().split(/\s+/)).find((row) => row[1] === local && row[2] === remote)?.[3];
 }
 
 afterAll(() => {
@@ -278,7 +278,7 @@ print(total, flush=True)
   await channel.send(Buffer.alloc(200_000));
   const closing = channel.close();
   // Until the kernel has all, more than the server's has room for, and the end.
-  await until(() => stateOf(channel.localAddress.port) === FIN_WAIT1);
+  await until(() => stateOf(channel.localAddress.port, port) === FIN_WAIT1);
   await peer.write("go on\n".repeat(3));
   await peer.expectLine("200000");
   await closing;
