@@ -68,7 +68,12 @@ it("a path that another user swaps during listen(), 10,000 times, never makes us
     if (!(error instanceof ChannelError)) throw error;
     codes[error.code] = (codes[error.code] ?? 0) + 1;
   };
-  for (let round = 0; round < ROUNDS; round++) {
+  // However busy the machine is, and whoever of the two gets less of it.
+  let wereMany = false;
+  const many = attacker.expectLine("many").then(() => (wereMany = true));
+  for (let round = 0; round < ROUNDS || !wereMany; round++) {
+    // Where listen() is refused at once, nothing else would be waited for, and what the attacker says would not be read.
+    if (round % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
     try {
       const listener = await UnixSocket.listen(path, {
         mode: 0o666,
@@ -80,8 +85,8 @@ it("a path that another user swaps during listen(), 10,000 times, never makes us
       count(error);
     }
   }
+  await many;
   attacker.end();
-  expect(Number(await attacker.nextLine())).toBeGreaterThan(1000);
   expect(stateOf(victims)).toEqual(before);
   expect(listened).toBeGreaterThan(100);
   expect(

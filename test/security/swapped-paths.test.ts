@@ -90,9 +90,12 @@ async function race(
   const user = isRoot ? { uid: STRANGER, gid: STRANGER } : {};
   await using attacker = startProgram("python3", [swapper, path, victims], user);
   await attacker.expectLine("swapping");
+  // However busy the machine is, and whoever of the two gets less of it.
+  let wereMany = false;
+  const many = attacker.expectLine("many").then(() => (wereMany = true));
   let done = 0;
   const codes = new Set<string>();
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds || !wereMany; round++) {
     try {
       await work(path);
       done++;
@@ -103,8 +106,8 @@ async function race(
     // The attacker runs in the meantime, whatever the machine has of processors.
     if (round % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
+  await many;
   attacker.end();
-  expect(Number(await attacker.nextLine())).toBeGreaterThan(500);
   expect(stateOf(victims)).toEqual(before);
   return { done, codes };
 }

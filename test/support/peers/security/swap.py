@@ -1,4 +1,5 @@
-# Swaps what is at a path, and at that of its lock, as fast as it can: SHARED-PATH VICTIM-FOLDER. Ends with its standard input; tells how many swaps there were.
+# Swaps what is at a path, and at that of its lock, as fast as it can: SHARED-PATH VICTIM-FOLDER. Says when there were many swaps.
+# Ends with its standard input.
 import os, random, select, shutil, socket, sys
 
 path, victims = sys.argv[1:]
@@ -42,6 +43,8 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         except OSError:
             pass  # the other side was faster
         swaps += 1
+    if swaps == 1000:
+        print("many", flush=True)
     # Seldom and shortly: while a file of this user is there, listen() fails at once.
     remove(path + ".lock")
     try:
@@ -49,4 +52,3 @@ while not select.select([sys.stdin], [], [], 0)[0]:
     except OSError:
         pass
     remove(path + ".lock")
-print(swaps)
