@@ -90,12 +90,12 @@ async function race(
   const user = isRoot ? { uid: STRANGER, gid: STRANGER } : {};
   await using attacker = startProgram("python3", [swapper, path, victims], user);
   await attacker.expectLine("swapping");
-  // However busy the machine is, and whoever of the two gets less of it.
-  let wereMany = false;
-  const many = attacker.expectLine("many").then(() => (wereMany = true));
+  // Until there were many swaps, however busy the machine is, or the attacker has died.
+  let isOver = false;
+  const many = attacker.expectLine("many").finally(() => (isOver = true));
   let done = 0;
   const codes = new Set<string>();
-  for (let round = 0; round < rounds || !wereMany; round++) {
+  for (let round = 0; round < rounds || !isOver; round++) {
     try {
       await work(path);
       done++;
