@@ -4,7 +4,6 @@ import { EEXIST, EPERM } from "./constants.js";
 import type { NativeCore } from "./native-core.js";
 
 const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
-const { createRequire } = process.getBuiltinModule("node:module");
 const paths = process.getBuiltinModule("node:path");
 const { fileURLToPath } = process.getBuiltinModule("node:url");
 
@@ -55,6 +54,7 @@ function load(): NativeCore {
   if (path === undefined) throw missing("the folder of package sluice was not found", undefined, undefined);
   if (!existsSync(path)) throw missing("there is no such file", path, undefined);
   try {
+    const { createRequire } = process.getBuiltinModule("node:module");
     const core = createRequire(import.meta.url)(path) as NativeCore;
     // Bun has no libuv and aborts where one of its functions is called; Deno's uv_poll tells of one event and then of no more.
     if ("bun" in process.versions || "deno" in process.versions) core.pollByThread();

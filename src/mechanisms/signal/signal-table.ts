@@ -1,6 +1,5 @@
 import { coreAvailable, loadCore } from "../../native/binding.js";
-
-const { constants } = process.getBuiltinModule("node:os");
+import { loadOs } from "../builtin.js";
 
 /** The standard signals of Linux, signal(7). */
 export type StandardSignal =
@@ -192,7 +191,7 @@ export function signalNames(): Iterable<string> {
 }
 
 function build(): SignalTable {
-  const numbers: Readonly<Record<string, number | undefined>> = { ...constants.signals };
+  const numbers: Readonly<Record<string, number | undefined>> = { ...loadOs().constants.signals };
   const all: SignalDescription[] = [];
   for (const [name, action, meaning, extras] of STANDARD) {
     const number = numbers[name];

@@ -2,9 +2,6 @@ import { unsupported } from "../../../core/errors.js";
 import type { Mechanism } from "../../../core/traits.js";
 import { isWorker } from "../../builtin.js";
 
-// eslint-disable-next-line local/layers -- no addon of ours: a CommonJS package that is optional and must load late, in calls that are synchronous
-const { createRequire } = process.getBuiltinModule("node:module");
-
 /** The raw socket of node-unix-socket 0.2.7 (its js/addon.d.ts), as far as it is used here. Its public classes abort the process in places. */
 export interface PackageSocket {
   init(self: PackageSocket): void;
@@ -48,6 +45,8 @@ function load(operation: string, mechanism: Mechanism): PackageAddon {
   for (const runtime of ["bun", "deno"])
     if (runtime in process.versions) return refuse(`${runtime} cannot load the package; use Node.js`);
   try {
+    // eslint-disable-next-line local/layers -- no addon of ours: a CommonJS package that is optional and must load late, in calls that are synchronous
+    const { createRequire } = process.getBuiltinModule("node:module");
     return createRequire(import.meta.url)("node-unix-socket/js/addon.js") as PackageAddon;
   } catch (cause) {
     return refuse(
