@@ -29,6 +29,7 @@ import {
   resolveQueueLimits,
 } from "./options.js";
 import { showAs } from "./inspect.js";
+import { type MessageSource, sourceOf } from "./message-source.js";
 import { Outgoing } from "./outgoing.js";
 import type { Outlet } from "./outlet.js";
 import type { PacketDetails } from "./packet-port.js";
@@ -192,13 +193,10 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
   sendMany(messages: Iterable<Out>, options?: SendOptions): Promise<void> {
     try {
       this.#checkSend("sendMany", options);
-      if (
-        messages === null ||
-        typeof (messages as Partial<Iterable<Out>> | undefined)?.[Symbol.iterator] !== "function"
-      ) {
-        throw new TypeError(`messages must be an iterable of messages, received ${describe(messages)}`);
-      }
-      return this.#sendEach(messages[Symbol.iterator](), options);
+      return this.#sendAll(
+        sourceOf(messages, (message) => this.#encode(message, "sendMany")),
+        options,
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -358,20 +356,15 @@ export abstract class BaseChannel<Out, In> implements Channel<Out, In> {
     if (this.#state !== "open") throw this.#failure?.() ?? this.#closedError(operation);
   }
 
-  #sendEach(iterator: Iterator<Out>, options: SendOptions | undefined): Promise<void> {
-    // A generator that will not be asked again may hold something that it must let go of.
-    const leave = (): unknown => iterator.return?.();
+  #sendAll({ next, leave }: MessageSource, options: SendOptions | undefined): Promise<void> {
     let sent: Promise<void>;
     try {
-      sent = this.outgoing.sendMany(() => {
-        const next = iterator.next();
-        return next.done === true ? undefined : this.#encode(next.value, "sendMany");
-      }, options);
+      sent = this.outgoing.sendMany(next, options);
     } catch (error) {
-      leave();
+      leave?.();
       throw error;
     }
-    if (iterator.return !== undefined) sent.catch(leave);
+    if (leave !== undefined) sent.catch(leave);
     return sent;
   }
 

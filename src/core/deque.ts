@@ -6,6 +6,8 @@ export class Deque<T> {
   #slots: (T | undefined)[] = [];
   #head = 0;
   #length = 0;
+  // How many slots will be needed when they were all given away.
+  #likely = FIRST_SLOTS;
 
   /** How many elements wait. */
   get length(): number {
@@ -33,6 +35,7 @@ export class Deque<T> {
   shiftMany(count: number): T[] {
     const slots = this.#slots;
     const head = this.#head;
+    if (head === 0 && count === this.#length && count > 0) return this.#giveAll(slots);
     const end = head + count;
     let elements = slots.slice(head, end);
     slots.fill(undefined, head, end);
@@ -45,6 +48,18 @@ export class Deque<T> {
     return elements as T[];
   }
 
+  /**
+   * Gives the slots themselves away: who takes everything in turn so spares a copy, and the elements are never stored into an array that V8 has moved to its
+   * old generation, which would have to remember each of them.
+   */
+  #giveAll(slots: (T | undefined)[]): T[] {
+    this.#likely = this.#length > slots.length >> 1 ? slots.length : slots.length >> 1;
+    slots.length = this.#length;
+    this.#slots = [];
+    this.#length = 0;
+    return slots as T[];
+  }
+
   /** The element at this place counted from the first. */
   at(index: number): T | undefined {
     return index < this.#length ? this.#slots[(this.#head + index) & (this.#slots.length - 1)] : undefined;
@@ -55,10 +70,11 @@ export class Deque<T> {
     this.#slots = [];
     this.#head = 0;
     this.#length = 0;
+    this.#likely = FIRST_SLOTS;
   }
 
   #grow(): void {
-    const slots = new Array<T | undefined>(Math.max(this.#slots.length * 2, FIRST_SLOTS));
+    const slots = new Array<T | undefined>(Math.max(this.#slots.length * 2, this.#likely, FIRST_SLOTS));
     for (let index = 0; index < this.#length; index++) slots[index] = this.at(index);
     this.#slots = slots;
     this.#head = 0;

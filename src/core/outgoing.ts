@@ -223,24 +223,26 @@ export class Outgoing {
 
   /** What one `sendMany` does each time there is room: it goes on where it stood. */
   #inBatches(next: () => Uint8Array | undefined): (self: SendWait) => boolean {
+    // Its length only grows: to empty an array and fill it again costs as much as a small message.
     const batch: Uint8Array[] = [];
+    let count = 0;
     let placed = 0;
     let batchBytes = 0;
     let stands = false;
     let exhausted = false;
     let refused: { readonly reason: unknown } | undefined;
     const fill = (): number => {
-      batch.length = placed = 0;
+      count = placed = 0;
       let bytes = 0;
       try {
-        while (batch.length < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+        while (count < BATCH_MESSAGES && bytes < BATCH_BYTES) {
           const payload = next();
           if (payload === undefined) {
             exhausted = true;
             break;
           }
           bytes += payload.length;
-          batch.push(payload);
+          batch[count++] = payload;
         }
       } catch (reason) {
         refused = { reason };
@@ -251,9 +253,9 @@ export class Outgoing {
     return (self) => {
       for (;;) {
         const before = placed;
-        placed += this.#outlet.placeMany(batch, placed, batch.length);
+        placed += this.#outlet.placeMany(batch, placed, count);
         if (placed > before) {
-          if (placed - before === batch.length) this.#bytesSent += batchBytes;
+          if (placed - before === count) this.#bytesSent += batchBytes;
           else for (let index = before; index < placed; index++) this.#bytesSent += batch[index]?.length ?? 0;
           stands = false;
         }
@@ -261,14 +263,14 @@ export class Outgoing {
           self.reject(this.#abandoned());
           return true;
         }
-        if (placed < batch.length) {
+        if (placed < count) {
           if (!stands) this.#roomWaits++;
           stands = true;
           return false;
         }
         if (exhausted) break;
         batchBytes = fill();
-        if (this.#turnIsDue(batch.length, batchBytes)) {
+        if (this.#turnIsDue(count, batchBytes)) {
           setImmediate(() => {
             this.#serve(this.#waits);
           });

@@ -4,7 +4,7 @@ import type { Framing } from "./codec.js";
 import { Deque } from "./deque.js";
 import type { ResolvedQueueLimits } from "./options.js";
 import type { Outlet, Place } from "./outlet.js";
-import { copyOf } from "./view.js";
+import { copyInto, copyOf } from "./view.js";
 
 /** Frames are collected in slabs of this size, so that many small messages cost one system call. */
 const SLAB_SIZE = 64 * 1024;
@@ -100,7 +100,7 @@ export class StreamOutlet implements Outlet {
     const slab = (this.#slab ??= this.#takeSlab());
     const start = this.#used;
     let end = this.#framing.writeHeader(slab, start, payload.length);
-    slab.set(payload, end);
+    copyInto(slab, payload, end);
     end = this.#framing.writeTrailer(slab, end + payload.length);
     this.#used = end;
     this.#bytes += end - start;

@@ -48,6 +48,23 @@ describe("Deque", () => {
     expect(deque.shift()).toBeUndefined();
   });
 
+  it("leaves to the taker what he has taken, also when that was all", () => {
+    const deque = new Deque<number>();
+    const taken: number[][] = [];
+    for (let round = 0; round < 100; round++) {
+      for (let value = 0; value < round; value++) deque.push(value);
+      taken.push(deque.shiftMany(round));
+    }
+    taken[40]?.push(-1);
+    expect(taken.map((list) => list.length)).toEqual(
+      Array.from({ length: 100 }, (_, round) => round + (round === 40 ? 1 : 0)),
+    );
+    expect(taken.every((list, round) => list.slice(0, round).every((value, index) => value === index))).toBe(
+      true,
+    );
+    expect(deque.length).toBe(0);
+  });
+
   it("lets go of what was taken", async () => {
     const deque = new Deque<object>();
     const kept: WeakRef<object>[] = [];

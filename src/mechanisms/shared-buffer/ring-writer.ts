@@ -1,4 +1,5 @@
 import { reached } from "../../core/step.js";
+import { copyInto } from "../../core/view.js";
 import { describe } from "../../core/wait.js";
 import { readInOrder } from "./memory-order.js";
 import { HEADER_BYTES, HEAD, recordSize, RingViolation, TAIL } from "./ring-layout.js";
@@ -49,7 +50,7 @@ export class RingWriter {
       const at = tail & mask;
       lengths[at >> 2] = length;
       STEP: reached("ring: length written");
-      bytes.set(packet, at + HEADER_BYTES);
+      copyInto(bytes, packet, at + HEADER_BYTES);
       STEP: reached("ring: record written");
       tail = (tail + size) | 0;
       room -= size;

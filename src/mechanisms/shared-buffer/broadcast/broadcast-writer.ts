@@ -1,5 +1,6 @@
 import type { ErrorDetails } from "../../../core/errors.js";
 import { reached } from "../../../core/step.js";
+import { copyInto } from "../../../core/view.js";
 import {
   EINVAL,
   F_SEAL_FUTURE_WRITE,
@@ -100,7 +101,7 @@ export class BroadcastWriter {
       words[at >> 2] = length;
       words[(at >> 2) + 1] = this.#sequence;
       STEP: reached("broadcast: header written");
-      bytes.set(packet, at + HEADER_BYTES);
+      copyInto(bytes, packet, at + HEADER_BYTES);
       STEP: reached("broadcast: record written");
       this.#sequence = (this.#sequence + 1) | 0;
       this.#tail = (this.#tail + size) | 0;
