@@ -19,6 +19,8 @@ const config: TsupConfig = defineConfig({
   // What marks the steps at which tests kill a process: src/core/step.ts.
   esbuildOptions(options) {
     options.dropLabels = ["STEP"];
+    // Puts numbers that are constants in their place: of a module's constants bundlers make variables, which V8 reads and checks each time.
+    options.minifySyntax = true;
   },
   // A map with the sources would more than double the package.
   sourcemap: false,

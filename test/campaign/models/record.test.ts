@@ -1,5 +1,6 @@
 // The record that one writes and many read: its steps in every order, and those of SharedRecord compared with them.
 import { describe, expect, test } from "vitest";
+import { READS_EACH_TIME } from "../../../src/mechanisms/shared-buffer/memory-order.js";
 import { SEQUENCE } from "../../../src/mechanisms/shared-buffer/layout/record-protocol.js";
 import { layout, SharedBuffer } from "../../../src/index.js";
 import { atLength } from "../../support/campaign.js";
@@ -64,12 +65,7 @@ describe("a record, in every order of the steps, is read whole and never goes ba
 
 describe("the check of the record finds the fault when", () => {
   test.each([
-    [
-      "a reader does not look a second time",
-      "return Atomics.load(words, SEQUENCE) === sequence;",
-      "return true;",
-      /torn/,
-    ],
+    ["a reader does not look a second time", "return words[SEQUENCE] === sequence;", "return true;", /torn/],
     [
       "the sequence is stored where the writer begins",
       "return Atomics.load(words, SEQUENCE);",
@@ -122,6 +118,24 @@ test("SharedRecord does the steps of the model, in the model's order", () => {
     Object.assign(Atomics, { load, store });
   }
   expect(steps.slice(0, 2)).toEqual(["loads 1 at 0,0,1,2", "stores 2 at 1,3,1,2"]);
-  // On x64 the first look of a reader is a plain read.
-  expect(steps.slice(2).at(-1)).toBe("loads 2 at 1,3,1,2");
+  // On x64 both looks of a reader are plain reads: that he looks again, and when, the next test shows.
+  const looks = READS_EACH_TIME ? [] : ["loads 2 at 1,3,1,2", "loads 2 at 1,3,1,2"];
+  expect(steps.slice(2)).toEqual(looks);
+});
+
+test("a reader of SharedRecord looks at the sequence before the fields and after them", () => {
+  using memory = SharedBuffer.create({ size: 4096 });
+  const record = memory.record(layout({ first: "i32", second: "i32" }));
+  record.write({ first: 1, second: 1 });
+  const seen: string[] = [];
+  const result = record.read((values) => {
+    const { first } = values;
+    // What another process might do here: it comes round to the copy that is being read.
+    for (let write = 2; seen.length === 0 && write <= 3; write++)
+      record.write({ first: write, second: write });
+    seen.push(`${first} and ${values.second}`);
+    return values.second;
+  });
+  expect(seen).toEqual(["1 and 3", "3 and 3"]);
+  expect(result).toBe(3);
 });

@@ -36,39 +36,46 @@ interface Accessor {
 
 type Make = (index: number, name: string) => Accessor;
 
-/*
+/**
  * Each accessor is a function of its own in the source, though they look alike: V8 keeps what it has learnt of the types by place in the source, and
- * one function for all would have seen every kind of array. A read so costs what it costs by hand.
+ * one function for all would have seen every kind of array. And all that they use is a `const` of a function, which V8 takes for constant: a parameter, or
+ * what bundlers make of a constant of a module, is read and compared at each access. A read so costs nearly what it costs by hand.
  */
+function makeAccessors(): Readonly<Record<"plain" | "atomic", Readonly<Record<NumericType, Make>>>> {
+  const arrays: typeof ARRAYS = ARRAYS;
 
-// prettier-ignore
-const plain: Readonly<Record<NumericType, Make>> = {
-  i8: (i, n) => ({ get() { return this[ARRAYS].i8[i]; }, set(v) { checkNumber(n, "i8", v); this[ARRAYS].i8[i] = v; } }),
-  u8: (i, n) => ({ get() { return this[ARRAYS].u8[i]; }, set(v) { checkNumber(n, "u8", v); this[ARRAYS].u8[i] = v; } }),
-  i16: (i, n) => ({ get() { return this[ARRAYS].i16[i]; }, set(v) { checkNumber(n, "i16", v); this[ARRAYS].i16[i] = v; } }),
-  u16: (i, n) => ({ get() { return this[ARRAYS].u16[i]; }, set(v) { checkNumber(n, "u16", v); this[ARRAYS].u16[i] = v; } }),
-  i32: (i, n) => ({ get() { return this[ARRAYS].i32[i]; }, set(v) { checkNumber(n, "i32", v); this[ARRAYS].i32[i] = v; } }),
-  u32: (i, n) => ({ get() { return this[ARRAYS].u32[i]; }, set(v) { checkNumber(n, "u32", v); this[ARRAYS].u32[i] = v; } }),
-  i64: (i, n) => ({ get() { return this[ARRAYS].i64[i]; }, set(v) { checkNumber(n, "i64", v); this[ARRAYS].i64[i] = v; } }),
-  u64: (i, n) => ({ get() { return this[ARRAYS].u64[i]; }, set(v) { checkNumber(n, "u64", v); this[ARRAYS].u64[i] = v; } }),
-  f32: (i, n) => ({ get() { return this[ARRAYS].f32[i]; }, set(v) { checkNumber(n, "f32", v); this[ARRAYS].f32[i] = v; } }),
-  f64: (i, n) => ({ get() { return this[ARRAYS].f64[i]; }, set(v) { checkNumber(n, "f64", v); this[ARRAYS].f64[i] = v; } }),
-};
+  // prettier-ignore
+  const plain: Readonly<Record<NumericType, Make>> = {
+    i8: (index, n) => { const i = index; return { get() { return this[arrays].i8[i]; }, set(v) { checkNumber(n, "i8", v); this[arrays].i8[i] = v; } }; },
+    u8: (index, n) => { const i = index; return { get() { return this[arrays].u8[i]; }, set(v) { checkNumber(n, "u8", v); this[arrays].u8[i] = v; } }; },
+    i16: (index, n) => { const i = index; return { get() { return this[arrays].i16[i]; }, set(v) { checkNumber(n, "i16", v); this[arrays].i16[i] = v; } }; },
+    u16: (index, n) => { const i = index; return { get() { return this[arrays].u16[i]; }, set(v) { checkNumber(n, "u16", v); this[arrays].u16[i] = v; } }; },
+    i32: (index, n) => { const i = index; return { get() { return this[arrays].i32[i]; }, set(v) { checkNumber(n, "i32", v); this[arrays].i32[i] = v; } }; },
+    u32: (index, n) => { const i = index; return { get() { return this[arrays].u32[i]; }, set(v) { checkNumber(n, "u32", v); this[arrays].u32[i] = v; } }; },
+    i64: (index, n) => { const i = index; return { get() { return this[arrays].i64[i]; }, set(v) { checkNumber(n, "i64", v); this[arrays].i64[i] = v; } }; },
+    u64: (index, n) => { const i = index; return { get() { return this[arrays].u64[i]; }, set(v) { checkNumber(n, "u64", v); this[arrays].u64[i] = v; } }; },
+    f32: (index, n) => { const i = index; return { get() { return this[arrays].f32[i]; }, set(v) { checkNumber(n, "f32", v); this[arrays].f32[i] = v; } }; },
+    f64: (index, n) => { const i = index; return { get() { return this[arrays].f64[i]; }, set(v) { checkNumber(n, "f64", v); this[arrays].f64[i] = v; } }; },
+  };
 
-// There are no atomic operations on floating-point numbers.
-// prettier-ignore
-const atomic: Readonly<Record<NumericType, Make>> = {
-  i8: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].i8, i); }, set(v) { checkNumber(n, "i8", v); Atomics.store(this[ARRAYS].i8, i, v); } }),
-  u8: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].u8, i); }, set(v) { checkNumber(n, "u8", v); Atomics.store(this[ARRAYS].u8, i, v); } }),
-  i16: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].i16, i); }, set(v) { checkNumber(n, "i16", v); Atomics.store(this[ARRAYS].i16, i, v); } }),
-  u16: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].u16, i); }, set(v) { checkNumber(n, "u16", v); Atomics.store(this[ARRAYS].u16, i, v); } }),
-  i32: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].i32, i); }, set(v) { checkNumber(n, "i32", v); Atomics.store(this[ARRAYS].i32, i, v); } }),
-  u32: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].u32, i); }, set(v) { checkNumber(n, "u32", v); Atomics.store(this[ARRAYS].u32, i, v); } }),
-  i64: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].i64, i); }, set(v) { checkNumber(n, "i64", v); Atomics.store(this[ARRAYS].i64, i, v); } }),
-  u64: (i, n) => ({ get() { return Atomics.load(this[ARRAYS].u64, i); }, set(v) { checkNumber(n, "u64", v); Atomics.store(this[ARRAYS].u64, i, v); } }),
-  f32: plain.f32,
-  f64: plain.f64,
-};
+  // There are no atomic operations on floating-point numbers.
+  // prettier-ignore
+  const atomic: Readonly<Record<NumericType, Make>> = {
+    i8: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].i8, i); }, set(v) { checkNumber(n, "i8", v); Atomics.store(this[arrays].i8, i, v); } }; },
+    u8: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].u8, i); }, set(v) { checkNumber(n, "u8", v); Atomics.store(this[arrays].u8, i, v); } }; },
+    i16: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].i16, i); }, set(v) { checkNumber(n, "i16", v); Atomics.store(this[arrays].i16, i, v); } }; },
+    u16: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].u16, i); }, set(v) { checkNumber(n, "u16", v); Atomics.store(this[arrays].u16, i, v); } }; },
+    i32: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].i32, i); }, set(v) { checkNumber(n, "i32", v); Atomics.store(this[arrays].i32, i, v); } }; },
+    u32: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].u32, i); }, set(v) { checkNumber(n, "u32", v); Atomics.store(this[arrays].u32, i, v); } }; },
+    i64: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].i64, i); }, set(v) { checkNumber(n, "i64", v); Atomics.store(this[arrays].i64, i, v); } }; },
+    u64: (index, n) => { const i = index; return { get() { return Atomics.load(this[arrays].u64, i); }, set(v) { checkNumber(n, "u64", v); Atomics.store(this[arrays].u64, i, v); } }; },
+    f32: plain.f32,
+    f64: plain.f64,
+  };
+  return { plain, atomic };
+}
+
+const { plain, atomic } = makeAccessors();
 
 function accessorOf(field: Field, numbers: Readonly<Record<NumericType, Make>>): Accessor {
   const { name, kind, element, count, offset } = field;

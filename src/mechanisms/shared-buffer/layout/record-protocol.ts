@@ -1,4 +1,4 @@
-import { READS_IN_ORDER } from "../memory-order.js";
+import { READS_EACH_TIME, READS_IN_ORDER } from "../memory-order.js";
 
 /**
  * The steps of a record: one writer, many readers, and two copies of the data, like the seqcount latch of the Linux kernel.
@@ -21,6 +21,7 @@ export function beginRead(words: Int32Array): number {
 
 /** Whether what was read since {@link beginRead} is whole. */
 export function endRead(words: Int32Array, sequence: number): boolean {
+  if (READS_EACH_TIME) return words[SEQUENCE] === sequence;
   if (!READS_IN_ORDER) Atomics.store(fence, 0, 0);
   return Atomics.load(words, SEQUENCE) === sequence;
 }

@@ -113,6 +113,34 @@ describe("a record", () => {
     },
   );
 
+  test(
+    "is read again where the writer came in between, also by code that V8 has compiled in full",
+    { timeout: 60_000 },
+    async () => {
+      using memory = newMemory();
+      const record = memory.record(shape);
+      let visits = 0;
+      const isWhole = ({ first, second, last }: { first: number; second: number; last: bigint }): boolean => {
+        visits++;
+        return second === first && last === BigInt(first);
+      };
+      // Nobody writes: each read is one visit, and is compiled as such.
+      for (let reads = 0; reads < 200_000; reads++) if (!record.read(isWhole)) throw new Error("torn");
+      expect(visits).toBe(200_000);
+      await using writer = startPeer("shared-buffer/record-peer", [memory.name, "write"]);
+      await writer.expectLine("ready");
+      let reads = visits;
+      let torn = 0;
+      while (visits - reads < 100) {
+        for (let count = 0; count < 100_000; count++) {
+          if (!record.read(isWhole)) torn++;
+          reads++;
+        }
+      }
+      expect(torn).toBe(0);
+    },
+  );
+
   test("is refused with another layout, at other data, and after close", () => {
     using memory = newMemory();
     memory.record(shape, 1024);
