@@ -55,6 +55,8 @@ export async function broadcastCode(
     [`${folder}broadcast/broadcast-writer.ts`]: [
       ...writer,
       ["#oldestPosition = 0;", `#oldestPosition = ${start};`],
+      // A model's bytes have a method of their own.
+      ["copyInto(bytes, packet, at + HEADER_BYTES)", "bytes.set(packet, at + HEADER_BYTES)"],
     ],
     [`${folder}memory-order.ts`]: [['process.arch === "x64"', String(inOrder)]],
   };

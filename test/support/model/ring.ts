@@ -47,6 +47,8 @@ export async function ringCode(start: number, changes: Changes = {}, inOrder = t
     "ring-writer.ts": [
       ["#tail = 0;", `#tail = ${start};`],
       ["#head = 0;", `#head = ${start};`],
+      // A model's bytes have a method of their own.
+      ["copyInto(bytes, packet, at + HEADER_BYTES)", "bytes.set(packet, at + HEADER_BYTES)"],
     ],
     "ring-reader.ts": [
       ["#cursor = 0;", `#cursor = ${start};`],
