@@ -1,8 +1,9 @@
 import { Deque } from "../../core/deque.js";
 import type { Kind } from "../../core/incoming.js";
 import { BufferView } from "../../core/view.js";
+import type { Lender } from "./lender.js";
 import { RingReceivedLoan } from "./loan.js";
-import type { Lender, RingPort } from "./ring-port.js";
+import type { RingPort } from "./ring-port.js";
 
 /** The most that is read in place before the event loop gets a turn. */
 const BYTES_A_TURN = 1024 * 1024;

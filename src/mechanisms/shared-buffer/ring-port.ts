@@ -4,12 +4,15 @@ import { reached } from "../../core/step.js";
 import { type NativeCore, Poll, READABLE } from "../../native/binding.js";
 import { Courtesy } from "../courtesy.js";
 import { EAGAIN } from "../../native/constants.js";
+import type { Lender } from "./lender.js";
 import { readInOrder } from "./memory-order.js";
 import { DATA_SLEEP, RingViolation, ROOM_SLEEP, STATE, STATE_FINISHED } from "./ring-layout.js";
-import { bellFailed, ringError } from "./ring-errors.js";
+import { bellFailed, goneError, oversizedError, violationError } from "./ring-errors.js";
 import type { RingMemory } from "./ring-memory.js";
+import type { RingPortOptions } from "./ring-port-options.js";
 import { RingReader, type RecordSink } from "./ring-reader.js";
 import { type InPlaceWriter, RingWriter } from "./ring-writer.js";
+import { RoomLookout } from "./room-lookout.js";
 import { Spin } from "./spin.js";
 
 /** The most that is read in one turn of the event loop, so that one fast peer does not stop everything else. */
@@ -22,32 +25,6 @@ const LINGER_BYTES = 4096;
 const LINGER_TURNS = 16;
 /** What is written in place is published in pieces of this size, so that both sides can work at the same time. */
 const PUBLISH_BYTES = 4096;
-
-/** What a port needs. */
-export interface RingPortOptions {
-  readonly core: NativeCore;
-  /** The connected socket, which carries bells and tells of the peer's end. It belongs to the port from now on. */
-  readonly fd: number;
-  readonly memory: RingMemory;
-  readonly maxMessageSize: number;
-  /** Microseconds to look for data before sleeping. */
-  readonly spin: number;
-  readonly address: string;
-}
-
-/** Who knows what the receiving user wants, and lends him messages in place: see {@link RingPort.lender}. */
-export interface Lender {
-  /** Whether what comes is better left in the ring until somebody asks for it. */
-  readonly leavesInRing: boolean;
-  /** Whether somebody waits for a message. */
-  readonly isWaitedFor: boolean;
-  /** The position before which nothing is lent. */
-  readonly released: number;
-  /** Gives messages in place to those who wait for them. */
-  serve(): void;
-  /** The event loop has turned. Returns how many bytes were read in place in the turn that is over. */
-  turned(): number;
-}
 
 /** Carries packets over two rings. A socket beside them wakes whoever sleeps, and ends when a process ends. */
 export class RingPort implements PacketPort {
@@ -64,6 +41,9 @@ export class RingPort implements PacketPort {
   readonly #poll: Poll;
   readonly #spin: Spin | undefined;
   #courtesy: Courtesy | undefined;
+  #lookout: RoomLookout | undefined;
+  // How large the message is for which there was no room.
+  #wanted = 0;
   readonly #records: RecordSink;
   #sink!: PacketSink;
   #reading = false;
@@ -210,13 +190,29 @@ export class RingPort implements PacketPort {
     this.#ring();
   }
 
-  /** Asks for a bell when there is room. `false`: there is some by now. */
+  /** Looks for room at the next turns of the event loop, then asks for a bell. `false`: there is some by now. */
   #waitForRoom(length: number): boolean {
-    Atomics.store(this.#own, ROOM_SLEEP, this.#nextSleep());
-    STEP: reached("ring: asks for room");
     this.#blocked = !this.writer.hasRoom(length);
-    if (!this.#blocked) Atomics.store(this.#own, ROOM_SLEEP, 0);
-    return this.#blocked;
+    if (!this.#blocked) return false;
+    this.#wanted = length;
+    this.#lookout ??= new RoomLookout((isLast) => this.#lookForRoom(isLast));
+    this.#lookout.setRef(this.#keepsAlive);
+    this.#lookout.begin();
+    return true;
+  }
+
+  /** Returns whether nobody waits for room any more. Before it sleeps it looks for more than it wants: it would soon be without again. */
+  #lookForRoom(isLast: boolean): boolean {
+    if (!this.#blocked || this.#gone !== undefined) return true;
+    this.guarded(() => {
+      const wanted = isLast ? this.#wanted : Math.max(this.#wanted, this.memory.capacity / 4);
+      if (isLast) {
+        Atomics.store(this.#own, ROOM_SLEEP, this.#nextSleep());
+        STEP: reached("ring: asks for room");
+      }
+      if (this.writer.hasRoom(wanted)) this.#roomAgain();
+    });
+    return !this.#blocked;
   }
 
   #roomAgain(): void {
@@ -300,17 +296,15 @@ export class RingPort implements PacketPort {
   }
 
   oversized(length: number): void {
-    const { maxMessageSize } = this.#options;
-    const text = `Cannot receive on shared-buffer: a message of ${length} bytes came, the limit is ${maxMessageSize} (traits.maxMessageSize)`;
-    this.#sink.spoiled(ringError("ERR_MESSAGE_TOO_LARGE", "receive", text, this.#options.address));
+    const { maxMessageSize, address } = this.#options;
+    this.#sink.spoiled(oversizedError(length, maxMessageSize, address));
     this.#pushed = true;
   }
 
   /** Something that the peer wrote cannot be: ends the channel, and returns the error to throw. */
   #fail(error: unknown): unknown {
     if (!(error instanceof RingViolation)) return error;
-    const text = `Cannot go on with the peer of shared-buffer ${JSON.stringify(this.#options.address)}: ${error.message}`;
-    const violation = ringError("ERR_INVALID_MESSAGE", "receive", text, this.#options.address);
+    const violation = violationError(error, this.#options.address);
     this.#gone = violation;
     if (!this.#closed) this.#sink.fail(violation);
     return violation;
@@ -428,15 +422,7 @@ export class RingPort implements PacketPort {
   #peerEnded(): void {
     this.#poll.close();
     const orderly = Atomics.load(this.#peer, STATE) === STATE_FINISHED;
-    const text = orderly
-      ? "the peer has closed it"
-      : "the peer ended without closing it; was its process killed?";
-    const gone = ringError(
-      "ERR_PEER_DIED",
-      "send",
-      `Cannot send on shared-buffer: ${text}`,
-      this.#options.address,
-    );
+    const gone = goneError(orderly, this.#options.address);
     this.guarded(() => {
       const everything: RecordSink = {
         take: (payload) => {
@@ -461,6 +447,7 @@ export class RingPort implements PacketPort {
 
   setRef(alive: boolean): void {
     this.#keepsAlive = alive;
+    this.#lookout?.setRef(alive);
     if (alive) {
       this.#poll.ref();
       this.#immediate?.ref();
@@ -477,6 +464,7 @@ export class RingPort implements PacketPort {
     if (graceful) Atomics.store(this.#own, STATE, STATE_FINISHED);
     STEP: reached("ring: finished");
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#lookout?.close();
     this.#poll.close();
     this.#core.close(this.#fd);
     STEP: reached("ring: hung up");

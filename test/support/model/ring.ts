@@ -13,9 +13,14 @@ import type { RingWriter } from "../../../src/mechanisms/shared-buffer/ring-writ
 import { type Changes, loadVariant } from "./variant.js";
 
 const folder = "mechanisms/shared-buffer/";
-const files = ["ring-port.ts", "ring-reader.ts", "ring-writer.ts", "spin.ts", "memory-order.ts"].map(
-  (name) => `${folder}${name}`,
-);
+const files = [
+  "ring-port.ts",
+  "ring-reader.ts",
+  "ring-writer.ts",
+  "room-lookout.ts",
+  "spin.ts",
+  "memory-order.ts",
+].map((name) => `${folder}${name}`);
 
 /** What the model needs of a RingPort, and of its parts. */
 export interface Port extends PacketPort {
@@ -53,6 +58,12 @@ export async function ringCode(start: number, changes: Changes = {}, inOrder = t
     "ring-reader.ts": [
       ["#cursor = 0;", `#cursor = ${start};`],
       ["#head = 0;", `#head = ${start};`],
+    ],
+    // A sender without room looks for it 16 times at first, later 4 to 64 times; here once or twice.
+    "room-lookout.ts": [
+      ["const FIRST_LOOKS = 16;", "const FIRST_LOOKS = 1;"],
+      ["const MOST_LOOKS = 64;", "const MOST_LOOKS = 2;"],
+      ["const LEAST_LOOKS = 4;", "const LEAST_LOOKS = 1;"],
     ],
     // It looks 64 times before it looks at the clock; here once.
     "spin.ts": [["const LOOKS = 64;", "const LOOKS = 1;"]],

@@ -1,0 +1,49 @@
+/**
+ * For so many turns of the event loop a sender without room looks for some before it asks for a bell: in a stream of large messages there is some within
+ * microseconds, and a bell and two wake-ups cost more. It begins with the first number, doubles when looking has found room, and halves when it has not.
+ */
+const FIRST_LOOKS = 16;
+const MOST_LOOKS = 64;
+const LEAST_LOOKS = 4;
+
+/** Looks for room at the next turns of the event loop. */
+export class RoomLookout {
+  readonly #look: (isLast: boolean) => boolean;
+  #looks = FIRST_LOOKS;
+  #left = 0;
+  #turn: NodeJS.Immediate | undefined;
+  #keepsAlive = true;
+
+  /** @param look - called once a turn, until it says that nothing more is to be looked for; the last time it must see to it that it is told */
+  constructor(look: (isLast: boolean) => boolean) {
+    this.#look = look;
+  }
+
+  begin(): void {
+    this.#left = this.#looks;
+    this.#lookSoon();
+  }
+
+  setRef(alive: boolean): void {
+    this.#keepsAlive = alive;
+    if (alive) this.#turn?.ref();
+    else this.#turn?.unref();
+  }
+
+  close(): void {
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+  }
+
+  #lookSoon(): void {
+    if (this.#turn !== undefined) return;
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined;
+      const isLast = --this.#left === 0;
+      if (this.#look(isLast)) this.#looks = Math.min(this.#looks * 2, MOST_LOOKS);
+      else if (isLast) this.#looks = Math.max(this.#looks / 2, LEAST_LOOKS);
+      else this.#lookSoon();
+    });
+    if (!this.#keepsAlive) this.#turn.unref();
+  }
+}
