@@ -37,6 +37,6 @@ const plan = JSON.parse(await nextLine()) as Plan;
 const role = roles[plan.role];
 if (role === undefined) throw new Error(`There is no role ${plan.role}`);
 watch(plan);
-await role(plan.args, { nextLine });
+await role(plan.args, { nextLine, timesAt: (step) => counts[step] ?? 0 });
 console.log(`done ${JSON.stringify(counts)}`);
 process.exit(0);

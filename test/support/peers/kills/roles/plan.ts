@@ -14,6 +14,8 @@ export type Arguments = Readonly<Record<string, string | number>>;
 export interface Stage {
   /** The next line that the test says. */
   nextLine(): Promise<string>;
+  /** How often this process has come by a step. */
+  timesAt(step: string): number;
 }
 
 /** One part in a scenario. */
