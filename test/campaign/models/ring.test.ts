@@ -75,6 +75,11 @@ const short: readonly (readonly [string, Setting])[] = [
   ["a sender who closes", oneWay([8, 4], { closes: true })],
   ["a sender who may die", { ...oneWay([8, 4]), deaths: 1, mortal: [1] }],
   ["a receiver who may die", { ...oneWay([0, 0, 0], { batch: 3 }), capacity: 16, deaths: 1, mortal: [2] }],
+  ["messages that are written in place", oneWay([8, 4, 8], { lends: true, batch: 2, mayStop: true })],
+  [
+    "messages that are written in place, with stores that arrive late (x64)",
+    { ...oneWay([8, 8], { lends: true, mayStop: true }), order: "x64" },
+  ],
   ["stores that arrive late (x64)", { ...oneWay([8], { mayStop: true }), order: "x64" }],
   [
     "stores that arrive late, loads that are early (arm64)",
@@ -103,6 +108,14 @@ const long: readonly (readonly [string, Setting])[] = [
     },
   ],
   ["three messages, both may die", { ...oneWay([8, 8, 8], { batch: 2 }), deaths: 2 }],
+  [
+    "messages that are written in place, on arm64",
+    { ...oneWay([8, 4], { lends: true }), order: "arm64", inOrder: false },
+  ],
+  [
+    "a batch that is written in place, on x64",
+    { ...oneWay([8, 8, 8], { lends: true, batch: 2 }), order: "x64" },
+  ],
   ["three messages on x64", { ...oneWay([8, 8, 8]), order: "x64" }],
   ["three messages on arm64", { ...oneWay([8, 8, 8]), order: "arm64", inOrder: false }],
 ];
@@ -186,6 +199,14 @@ describe("the check of the ring finds the fault when", () => {
       "ring-port.ts",
       "if (this.writer.hasRoom(wanted))",
       "if (!isLast && this.writer.hasRoom(wanted))",
+      sleeps,
+    ],
+    [
+      "nobody is woken for what was written in place",
+      oneWay([8, 4], { lends: true, mayStop: true }),
+      "ring-port.ts",
+      "this.writer.commit(length);\n      this.#wakeReader();",
+      "this.writer.commit(length);",
       sleeps,
     ],
     ["each sleep has the same number", plain, "ring-port.ts", "(this.#sleeps % 0x3fffffff) + 1", "1", sleeps],

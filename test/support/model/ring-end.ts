@@ -6,13 +6,15 @@ import { EventLoop } from "./event-loop.js";
 import type { ModelProcess, Program } from "./explore.js";
 import { ModelBuffer } from "./globals.js";
 import { bellOf, control, type Port, type RingCode, type RingWords } from "./ring.js";
-import { arrayOver } from "./shared-words.js";
+import { arrayOver, bytesOver } from "./shared-words.js";
 
 export interface RingUse {
   /** Lengths of the messages that it sends, in bytes: multiples of four. */
   readonly sends?: readonly number[];
   /** How many it gives to the port at a time; one by default. */
   readonly batch?: number;
+  /** It writes them where they will be read. */
+  readonly lends?: boolean;
   /** It may send no more after any of them. */
   readonly mayStop?: boolean;
   /** It closes in an orderly way when all is sent. */
@@ -57,6 +59,7 @@ class End {
   readonly #loop = new EventLoop();
   readonly #port: Port;
   readonly #packets: readonly Uint8Array[];
+  readonly #outgoing: Pick<Uint8Array, "set">;
   #next = 0;
   #received = 0;
   #unread = 0;
@@ -87,6 +90,7 @@ class End {
       capacity,
       close: () => undefined,
     };
+    this.#outgoing = bytesOver(memory.outgoing.place, memory.outgoing.size);
     const largest = capacity / 2 - HEADER_BYTES;
     this.#port = new code.RingPort({
       core: this.#core(),
@@ -155,7 +159,8 @@ class End {
     }
     const end = Math.min(this.#next + batch, this.#packets.length);
     try {
-      this.#next += this.#port.send(this.#packets, this.#next, end);
+      if (this.#use.lends === true) this.#lend(end);
+      else this.#next += this.#port.send(this.#packets, this.#next, end);
     } catch (error) {
       this.#failed(error);
       return;
@@ -163,6 +168,16 @@ class End {
     this.#process.note(`sent ${this.#next}`);
     this.#isBlocked = this.#next < end;
     if (this.#isBlocked) this.#process.note("waits");
+  }
+
+  /** Writes packets up to this one into room that the port lends. */
+  #lend(end: number): void {
+    for (let packet = this.#packets[this.#next]; this.#next < end && packet !== undefined;) {
+      if (!this.#port.tryLend(packet.length)) return;
+      this.#outgoing.set(packet, this.#port.writer.nextPayload);
+      this.#port.endLoan(packet.length);
+      packet = this.#packets[++this.#next];
+    }
   }
 
   #sink(): PacketSink {

@@ -25,7 +25,9 @@ const files = [
 /** What the model needs of a RingPort, and of its parts. */
 export interface Port extends PacketPort {
   readonly reader: { readonly cursor: number; modelState(): unknown };
-  readonly writer: { modelState(): unknown };
+  readonly writer: { readonly nextPayload: number; modelState(): unknown };
+  tryLend(length: number): boolean;
+  endLoan(length: number | undefined): void;
   readonly isClosed: boolean;
   lender: object;
   modelState(): unknown;
