@@ -66,7 +66,7 @@ describe("POSIX queues", () => {
 
   test("mqBytes() cannot tell on a queue that is open for writing only", () => {
     using fds = new Descriptors();
-    fds.keep(core.mqOpen(name, O_RDWR | O_CREAT, 0o600, 0, 0));
+    fds.keep(core.mqOpen(name, O_RDWR | O_CREAT, 0o600, 4, 64));
     expect(core.mqBytes(fds.keep(core.mqOpen(name, O_WRONLY, 0, 0, 0)))).toBe(-EBADF);
   });
 
