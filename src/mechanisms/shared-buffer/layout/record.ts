@@ -144,8 +144,9 @@ export class SharedRecord<F extends LayoutFields> {
 
   #attempt<T>(visit: (values: Readonly<LayoutValues<F>>) => T): T {
     const words = this.#words;
-    this.#checkOpen();
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      // Each time: the visitor may have closed it.
+      this.#checkOpen();
       const sequence = beginRead(words);
       let result: T;
       try {

@@ -150,7 +150,13 @@ describe("a record", () => {
     expect(() => memory.record(shape, 3968)).toThrow(RangeError);
     const closed = newMemory();
     const record = closed.record(shape);
-    closed.close();
+    let visits = 0;
+    const closing = (): number => {
+      closed.close();
+      return ++visits;
+    };
+    expect(() => record.read(closing)).toThrow("closed");
+    expect(visits).toBe(1);
     expect(() => record.read()).toThrow("closed");
     expect(() => {
       record.write({});
