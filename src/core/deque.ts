@@ -21,6 +21,25 @@ export class Deque<T> {
     this.#length++;
   }
 
+  /**
+   * Adds the first `count` elements of an array whose length is a power of two, and returns an array of empty slots for it: itself, or, when many go into an
+   * empty queue, the queue's own, so that nothing is copied.
+   */
+  pushAll(slots: (T | undefined)[], count: number): (T | undefined)[] {
+    if (this.#length === 0 && count > FIRST_SLOTS) {
+      const before = this.#slots;
+      this.#slots = slots;
+      this.#head = 0;
+      this.#length = count;
+      return before;
+    }
+    for (let index = 0; index < count; index++) {
+      this.push(slots[index] as T);
+      slots[index] = undefined;
+    }
+    return slots;
+  }
+
   /** Takes the first element; `undefined` when there is none. */
   shift(): T | undefined {
     if (this.#length === 0) return undefined;

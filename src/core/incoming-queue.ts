@@ -1,6 +1,7 @@
 import { closeAll } from "./arriving-handles.js";
 import { Deque } from "./deque.js";
 import type { ResolvedQueueLimits } from "./options.js";
+import type { PacketBatch } from "./packet-batch.js";
 import type { PacketDetails } from "./packet-port.js";
 
 /** What is known of a message in the queue beside its bytes; `error`: there is no message, this is what became of it. */
@@ -86,6 +87,19 @@ export class IncomingQueue {
     if (details !== undefined || this.#details !== undefined) this.#pushDetails(details);
     this.#payloads.push(payload);
     this.#bytes += payload.length;
+  }
+
+  /** Tells a batch how much may come, as `hasRoom` would after each of its messages. */
+  limit(batch: PacketBatch): void {
+    batch.limit(this.#limits.messages - this.#payloads.length, this.#limits.bytes - this.#bytes);
+  }
+
+  /** As `push` for each message, of which nothing is known beside its bytes. */
+  pushAll(batch: PacketBatch): void {
+    if (this.#details !== undefined)
+      for (let left = batch.count; left > 0; left--) this.#pushDetails(undefined);
+    this.#bytes += batch.bytes;
+    batch.moveTo(this.#payloads);
   }
 
   /** Puts an error in the place of a message. */

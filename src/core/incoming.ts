@@ -3,6 +3,7 @@ import { type Codec, CodecMistake } from "./codec.js";
 import { ChannelError, type ErrorCode } from "./errors.js";
 import { closeHandles, IncomingQueue } from "./incoming-queue.js";
 import type { ResolvedQueueLimits } from "./options.js";
+import type { PacketBatch } from "./packet-batch.js";
 import type { PacketDetails } from "./packet-port.js";
 import type { DropCause, QueueDepth } from "./statistics.js";
 import { Wait, WaitList } from "./wait.js";
@@ -97,6 +98,16 @@ export class Incoming<In, Owner = unknown> {
 
   push(payload: Buffer, details?: PacketDetails): void {
     this.#queue.push(payload, details);
+  }
+
+  /** Tells a batch how many messages may come. */
+  limit(batch: PacketBatch): void {
+    this.#queue.limit(batch);
+  }
+
+  /** As `push` for each message of a batch, which is empty then. */
+  pushAll(batch: PacketBatch): void {
+    this.#queue.pushAll(batch);
   }
 
   /** In the place of a message that is unusable: whoever is in line gets the error. */

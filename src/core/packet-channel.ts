@@ -6,7 +6,8 @@ import type { ChannelError } from "./errors.js";
 import { closeHandles } from "./incoming-queue.js";
 import { type ResolvedQueueLimits, resolveQueueLimits } from "./options.js";
 import type { Outlet, Place } from "./outlet.js";
-import type { PacketDetails, PacketPort, PacketSink } from "./packet-port.js";
+import type { PacketBatch } from "./packet-batch.js";
+import type { BatchSink, PacketDetails, PacketPort } from "./packet-port.js";
 import { copyOf } from "./view.js";
 
 /** Packets up to this size are copied into the outgoing queue, so that the caller has its memory back at once. */
@@ -114,10 +115,10 @@ class PacketOutlet implements Outlet {
 
 /** A channel over a {@link PacketPort}. */
 export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
-  protected readonly port: PacketPort;
+  protected readonly port: PacketPort<BatchSink>;
   readonly #outlet: PacketOutlet;
 
-  constructor(port: PacketPort, options: BaseChannelOptions<Out, In>) {
+  constructor(port: PacketPort<BatchSink>, options: BaseChannelOptions<Out, In>) {
     const outlet = new PacketOutlet(port, resolveQueueLimits("sendQueue", options.sendQueue));
     super(options, outlet, port.capabilities);
     this.port = port;
@@ -164,7 +165,7 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
   }
 
   /** What the port tells of. A class, because functions of each channel's own would cost every one of them half a kilobyte. */
-  static readonly #Sink = class implements PacketSink {
+  static readonly #Sink = class implements BatchSink {
     readonly #channel: PacketChannel<never, unknown>;
 
     constructor(channel: PacketChannel<never, unknown>) {
@@ -173,6 +174,20 @@ export class PacketChannel<Out, In> extends BaseChannel<Out, In> {
 
     packet(bytes: Buffer, details?: PacketDetails): boolean {
       return this.#channel.#packet(bytes, details);
+    }
+
+    limit(batch: PacketBatch): void {
+      if (this.#channel.discardsIncoming) batch.limit(Infinity, Infinity);
+      else this.#channel.incoming.limit(batch);
+    }
+
+    packets(batch: PacketBatch): boolean {
+      if (this.#channel.discardsIncoming) {
+        batch.clear();
+        return true;
+      }
+      this.#channel.incoming.pushAll(batch);
+      return this.#channel.incoming.hasRoom();
     }
 
     arrived(): void {

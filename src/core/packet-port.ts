@@ -1,4 +1,5 @@
 import type { Address, Credentials, FileHandle, SendOptions } from "./channel.js";
+import type { PacketBatch } from "./packet-batch.js";
 import type { ChannelError } from "./errors.js";
 
 /** What is known of a packet beside its bytes. */
@@ -16,9 +17,9 @@ export interface PacketDetails {
  * What a mechanism provides that carries whole packets. {@link PacketChannel} makes a channel of it. It does no queueing
  * and no checking of its own.
  */
-export interface PacketPort {
+export interface PacketPort<Sink extends PacketSink = PacketSink> {
   /** Tells whom to report to. Called once, before anything else. Reading starts with the first `resume`. */
-  start(sink: PacketSink): void;
+  start(sink: Sink): void;
   /**
    * Gives packets `[start, end)` to the kernel (or ring), in order, and returns how many it took. Their memory belongs to the caller again when this returns.
    * Fewer than asked for: there is no room; the port calls `sink.writable()` when there may be. Throws a {@link ChannelError} when the first packet
@@ -64,4 +65,12 @@ export interface PacketSink {
   fail(error: ChannelError): void;
   /** Everything is released. */
   released(): void;
+}
+
+/** A {@link PacketSink} that takes many packets at once, of which nothing is known beside their bytes and which are no longer than the channel's limit. */
+export interface BatchSink extends PacketSink {
+  /** Tells an empty batch how many packets may come. To be asked again after each `packets` and `spoiled`. */
+  limit(batch: PacketBatch): void;
+  /** As `packet` for each packet of the batch, which is empty then. */
+  packets(batch: PacketBatch): boolean;
 }

@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import { Deque } from "../../src/core/deque.js";
 
 type Step =
-  { readonly kind: "push" | "shiftMany"; readonly value: number } | { readonly kind: "shift" | "clear" };
+  | { readonly kind: "push" | "pushAll" | "shiftMany"; readonly value: number }
+  | { readonly kind: "shift" | "clear" };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("push" as const), value: fc.integer() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("pushAll" as const), value: fc.nat(64) }) },
   { weight: 5, arbitrary: fc.constant<Step>({ kind: "shift" }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("shiftMany" as const), value: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "clear" }) },
@@ -22,6 +24,12 @@ describe("Deque", () => {
           if (each.kind === "push") {
             deque.push(each.value);
             model.push(each.value);
+          } else if (each.kind === "pushAll") {
+            const slots = Array.from({ length: 64 }, (_, index) => (index < each.value ? index : undefined));
+            model.push(...Array.from({ length: each.value }, (_, index) => index));
+            const empty = deque.pushAll(slots, each.value);
+            expect([0, 2 ** Math.round(Math.log2(empty.length))]).toContain(empty.length);
+            expect(empty.every((slot) => slot === undefined)).toBe(true);
           } else if (each.kind === "shift") expect(deque.shift()).toBe(model.shift());
           else if (each.kind === "shiftMany") {
             const count = Math.min(each.value, model.length);

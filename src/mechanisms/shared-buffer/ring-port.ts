@@ -1,5 +1,5 @@
 import type { ChannelError } from "../../core/errors.js";
-import type { PacketPort, PacketSink } from "../../core/packet-port.js";
+import type { BatchSink, PacketPort } from "../../core/packet-port.js";
 import { reached } from "../../core/step.js";
 import { type NativeCore, Poll, READABLE } from "../../native/binding.js";
 import { Courtesy } from "../courtesy.js";
@@ -27,7 +27,7 @@ const LINGER_TURNS = 16;
 const PUBLISH_BYTES = 4096;
 
 /** Carries packets over two rings. A socket beside them wakes whoever sleeps, and ends when a process ends. */
-export class RingPort implements PacketPort {
+export class RingPort implements PacketPort<BatchSink> {
   readonly writer: RingWriter;
   readonly reader: RingReader;
   readonly memory: RingMemory;
@@ -45,8 +45,10 @@ export class RingPort implements PacketPort {
   // How large the message is for which there was no room.
   #wanted = 0;
   readonly #records: RecordSink;
-  #sink!: PacketSink;
+  #sink!: BatchSink;
   #reading = false;
+  // Past the limits of the queue.
+  #takesAll = false;
   #pushed = false;
   #immediate: NodeJS.Immediate | undefined;
   #keepsAlive = true;
@@ -74,9 +76,13 @@ export class RingPort implements PacketPort {
     this.reader = new RingReader(memory, maxMessageSize);
     if (options.spin > 0) this.#spin = new Spin(this.reader, options.spin);
     this.#records = {
-      take: (payload) => {
+      limit: (batch) => {
+        if (this.#takesAll) batch.limit(Infinity, Infinity);
+        else this.#sink.limit(batch);
+      },
+      take: (batch) => {
         this.#pushed = true;
-        return (this.#reading = this.#sink.packet(payload));
+        return (this.#reading = this.#sink.packets(batch));
       },
       oversized: (length) => {
         this.oversized(length);
@@ -88,7 +94,7 @@ export class RingPort implements PacketPort {
     });
   }
 
-  start(sink: PacketSink): void {
+  start(sink: BatchSink): void {
     this.#sink = sink;
     this.#poll.set(READABLE);
   }
@@ -424,14 +430,8 @@ export class RingPort implements PacketPort {
     const orderly = Atomics.load(this.#peer, STATE) === STATE_FINISHED;
     const gone = goneError(orderly, this.#options.address);
     this.guarded(() => {
-      const everything: RecordSink = {
-        take: (payload) => {
-          this.#records.take(payload);
-          return true;
-        },
-        oversized: (length) => this.#records.oversized(length),
-      };
-      this.reader.copyOut(everything, Infinity);
+      this.#takesAll = true;
+      this.reader.copyOut(this.#records, Infinity);
       this.giveBack();
     });
     if (this.isClosed) return;

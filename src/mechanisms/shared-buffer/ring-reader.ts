@@ -1,3 +1,4 @@
+import { PacketBatch } from "../../core/packet-batch.js";
 import { reached } from "../../core/step.js";
 import { BufferView } from "../../core/view.js";
 import { readInOrder } from "./memory-order.js";
@@ -29,11 +30,17 @@ function renewSlab(): void {
   slabUsed = 0;
 }
 
-/** Who takes what was copied out. `take` says `false` when it wants no more for now; `oversized` is told of a message over the limit, which is skipped. */
+/** Who takes what was copied out. `oversized` is told of a message over the limit, which is skipped. Both say `false` when they want no more for now. */
 export interface RecordSink {
-  take(payload: Buffer): boolean;
+  /** Tells an empty batch how many messages may come. Asked again after each message over the limit. */
+  limit(batch: PacketBatch): void;
+  /** Takes all messages out of the batch. */
+  take(batch: PacketBatch): boolean;
   oversized(length: number): boolean;
 }
+
+/** What is being copied out of a ring. One serves all channels of the thread, since it is empty again before anything else runs. */
+const batch = new PacketBatch();
 
 /**
  * The consumer's half of a ring. The peer can change any byte of the ring and of its control words at any time. So a word is read once, checked, and
@@ -93,26 +100,32 @@ export class RingReader {
     let available = this.available;
     const begin = this.#cursor;
     let more = true;
-    while (more && available > 0 && ((this.#cursor - begin) | 0) < mostBytes) {
-      const at = this.#cursor & (this.#capacity - 1);
-      const length = this.#lengths[at >> 2] ?? 0;
-      let step: number;
-      if (length >>> 0 > OWN_MEMORY_BYTES) {
-        step = this.#checkedSize(length, available);
-        more =
-          length > this.#maxMessageSize
-            ? sink.oversized(length)
-            : sink.take(this.#ownMemory(at + HEADER_BYTES, length));
-        this.#cursor = (this.#cursor + step) | 0;
-      } else {
-        step = this.#copyChunk(sink, at, available, recordSize(length));
-        if (step === 0) throw new RingViolation("a length changed after it was published");
-        if (step < 0) {
-          step = -step;
-          more = false;
+    sink.limit(batch);
+    try {
+      while (more && available > 0 && ((this.#cursor - begin) | 0) < mostBytes) {
+        const at = this.#cursor & (this.#capacity - 1);
+        const length = this.#lengths[at >> 2] ?? 0;
+        let step: number;
+        if (length >>> 0 > OWN_MEMORY_BYTES) {
+          step = this.#checkedSize(length, available);
+          more =
+            length > this.#maxMessageSize
+              ? this.#oversized(sink, length)
+              : batch.push(this.#ownMemory(at + HEADER_BYTES, length));
+          this.#cursor = (this.#cursor + step) | 0;
+        } else {
+          step = this.#copyChunk(sink, at, available, recordSize(length));
+          if (step === 0) throw new RingViolation("a length changed after it was published");
+          if (step < 0) {
+            step = -step;
+            more = false;
+          }
         }
+        available -= step;
       }
-      available -= step;
+    } finally {
+      // Also what came before a violation.
+      if (batch.count > 0) sink.take(batch);
     }
     return (this.#cursor - begin) | 0;
   }
@@ -208,8 +221,8 @@ export class RingReader {
       if (place + size > end) break;
       more =
         length > limit
-          ? sink.oversized(length)
-          : sink.take(new BufferView(memory, place + HEADER_BYTES, length));
+          ? this.#oversized(sink, length)
+          : batch.push(new BufferView(memory, place + HEADER_BYTES, length));
       place += size;
     }
     slabUsed = place;
@@ -234,6 +247,13 @@ export class RingReader {
     const to = slabLengths;
     for (let word = begin >> 2, source = at >> 2; word << 2 < end; word++, source++)
       to[word] = from[source] ?? 0;
+  }
+
+  #oversized(sink: RecordSink, length: number): boolean {
+    if (batch.count > 0) sink.take(batch);
+    const more = sink.oversized(length);
+    sink.limit(batch);
+    return more;
   }
 
   #ownMemory(start: number, length: number): Buffer {

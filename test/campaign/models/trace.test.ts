@@ -1,5 +1,7 @@
 // The models run the code of src/ on a memory and a bell of their own. Here both are compared with the real ones.
 import { expect, test } from "vitest";
+import { Deque } from "../../../src/core/deque.js";
+import type { PacketBatch } from "../../../src/core/packet-batch.js";
 import { RingReader } from "../../../src/mechanisms/shared-buffer/ring-reader.js";
 import { RingWriter } from "../../../src/mechanisms/shared-buffer/ring-writer.js";
 import { HEAD, TAIL } from "../../../src/mechanisms/shared-buffer/ring-layout.js";
@@ -50,8 +52,14 @@ const CAPACITY = 32;
 function traffic(writer: RingWriter, reader: RingReader): number[] {
   const lengths: number[] = [];
   const sink = {
-    take: (payload: Buffer) => {
-      lengths.push(payload.length);
+    limit: (batch: PacketBatch) => {
+      batch.limit(Infinity, Infinity);
+    },
+    take: (batch: PacketBatch) => {
+      const queue = new Deque<Buffer>();
+      batch.moveTo(queue);
+      for (let payload = queue.shift(); payload !== undefined; payload = queue.shift())
+        lengths.push(payload.length);
       return true;
     },
     oversized: () => true,

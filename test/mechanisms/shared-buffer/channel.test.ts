@@ -242,6 +242,27 @@ describe("a channel over shared memory", () => {
     checkMessage(await server.receive(), 4, 1);
   });
 
+  test.each([
+    ["messages", { messages: 3 }, 3],
+    ["many messages", { messages: 100 }, 100],
+    ["bytes, passed by one message at most", { bytes: 250 }, 5],
+    ["many bytes", { bytes: 5000 }, 100],
+  ])("leaves in the ring what the queue has no room for: %s", async (_, receiveQueue, most) => {
+    const [client, server] = await pair({ receiveQueue, maxMessageSize: 100 });
+    const arrived = (): number => server.statistics().receiveQueue.messages;
+    await client.sendMany(Array.from({ length: 200 }, (__, sequence) => messageOf(sequence, 50)));
+    // In the midst of them, and no message: it takes a place of the queue, and its error comes in its turn.
+    await client.send(Buffer.alloc(101));
+    await client.sendMany(Array.from({ length: 200 }, (__, sequence) => messageOf(201 + sequence, 50)));
+    await expect.poll(arrived).toBe(most);
+    for (let sequence = 0; sequence <= 400; sequence++) {
+      if (sequence === 200)
+        await expect(server.receive()).rejects.toMatchObject({ code: "ERR_MESSAGE_TOO_LARGE" });
+      else checkMessage(await server.receive(), sequence, 50);
+      expect(arrived()).toBeLessThanOrEqual(most);
+    }
+  });
+
   test("does not write to a received Buffer later", async () => {
     const [client, server] = await pair({ capacity: 4096 });
     const kept: Buffer[] = [];

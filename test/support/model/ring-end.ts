@@ -1,6 +1,7 @@
 /** The two ends of a connection over shared memory, as processes of a model: the real RingPort, RingWriter and RingReader over words of the model. */
+import { Deque } from "../../../src/core/deque.js";
 import { ChannelError } from "../../../src/core/errors.js";
-import type { PacketSink } from "../../../src/core/packet-port.js";
+import type { BatchSink } from "../../../src/core/packet-port.js";
 import { HEADER_BYTES } from "../../../src/mechanisms/shared-buffer/ring-layout.js";
 import { EventLoop } from "./event-loop.js";
 import type { ModelProcess, Program } from "./explore.js";
@@ -180,14 +181,20 @@ class End {
     }
   }
 
-  #sink(): PacketSink {
+  #sink(): BatchSink {
     return {
-      packet: (payload) => {
-        const { expects, pausesAfter } = this.#use;
-        if (expects !== undefined) check(payload, this.#received, expects[this.#received]);
-        this.#received++;
-        this.#process.note(`received ${this.#received}`);
-        return pausesAfter === undefined || ++this.#unread < pausesAfter;
+      packet: () => {
+        throw new Error("the ring gives its packets in batches");
+      },
+      limit: (batch) => {
+        batch.limit((this.#use.pausesAfter ?? Infinity) - this.#unread, Infinity);
+      },
+      packets: (batch) => {
+        const queue = new Deque<Buffer>();
+        batch.moveTo(queue);
+        for (let payload = queue.shift(); payload !== undefined; payload = queue.shift())
+          this.#receive(payload);
+        return this.#unread < (this.#use.pausesAfter ?? Infinity);
       },
       arrived: () => undefined,
       writable: () => {
@@ -206,6 +213,14 @@ class End {
       },
       released: () => undefined,
     };
+  }
+
+  #receive(payload: Buffer): void {
+    const { expects, pausesAfter } = this.#use;
+    if (expects !== undefined) check(payload, this.#received, expects[this.#received]);
+    this.#received++;
+    this.#process.note(`received ${this.#received}`);
+    if (pausesAfter !== undefined) this.#unread++;
   }
 
   #failed(error: unknown): void {
