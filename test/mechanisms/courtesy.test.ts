@@ -42,6 +42,21 @@ describe("Courtesy", () => {
     expect(offersIn(courtesy, 40_970, sent)).toBe(10);
   });
 
+  test("passes waits over where the processor is gone for long, also after it was not", () => {
+    let milliseconds = 0;
+    const courtesy = new Courtesy(loadCore(), () => {
+      for (const end = performance.now() + milliseconds; performance.now() < end;);
+      return true;
+    });
+    const sent = { count: 0 };
+    milliseconds = 0.3;
+    expect(offersIn(courtesy, 17, sent)).toBe(1);
+    milliseconds = 0;
+    expect(offersIn(courtesy, 100, sent)).toBeGreaterThan(0);
+    milliseconds = 0.3;
+    expect(offersIn(courtesy, 17, sent)).toBeLessThanOrEqual(1);
+  });
+
   test("lets the event loop turn after 256 answers", async () => {
     const courtesy = new Courtesy(loadCore(), () => true);
     const sent = { count: 0 };
