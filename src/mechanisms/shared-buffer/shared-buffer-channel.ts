@@ -16,6 +16,7 @@ import type { InPlaceWriter } from "./ring-writer.js";
 /** What one call of `sendInPlace` writes before the event loop may get a turn. */
 const IN_PLACE_BYTES = 64 * 1024;
 const NOTHING: Buffer = Buffer.alloc(0);
+const NO_MAP: ArrayBuffer = new ArrayBuffer(0);
 
 /** Options of {@link SharedBufferChannel.sendInPlace}. */
 export interface SendInPlaceOptions extends WaitOptions {
@@ -106,6 +107,8 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   readonly #port: RingPort;
   readonly #lender: RingLender;
   #lent: Buffer = NOTHING;
+  // To ask a Buffer for its memory is a call into the runtime.
+  #lentMap: ArrayBuffer = NO_MAP;
   #lending: Lending | undefined;
 
   constructor(port: RingPort, options: SharedBufferChannelOptions<Out, In>) {
@@ -254,7 +257,7 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
   }
 
   #sendLoan(size: number): SendLoan {
-    const { buffer } = this.#outgoingMemory();
+    this.#outgoingMemory();
     this.#lending ??= {
       checkOpen: () => {
         this.#checkOpen("commit");
@@ -263,7 +266,10 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
         if (!this.#port.isClosed) this.#port.endLoan(length);
       },
     };
-    return new RingSendLoan(new BufferView(buffer, this.#port.writer.nextPayload, size), this.#lending);
+    return new RingSendLoan(
+      new BufferView(this.#lentMap, this.#port.writer.nextPayload, size),
+      this.#lending,
+    );
   }
 
   #outgoingMemory(): Buffer {
@@ -271,6 +277,7 @@ export class RingChannel<Out, In> extends PacketChannel<Out, In> implements Shar
     if (this.#lent.length === 0) {
       const map = this.#port.memory.mapToLend("outgoing");
       this.#lent = new BufferView(map, 0, map.byteLength);
+      this.#lentMap = map;
     }
     return this.#lent;
   }
