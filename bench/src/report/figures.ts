@@ -20,7 +20,7 @@ const MISSING = "–";
 
 /** The C program that shows the limit of a sluice contestant's mechanism. */
 function limitNames(name: string, task: Workload["task"]): readonly string[] {
-  if (name.includes("SharedBuffer, spinning")) return ["C shared ring, spinning"];
+  if (/SharedBuffer, (spinning|polling)/.test(name)) return ["C shared ring, spinning"];
   if (name.includes("SharedBuffer")) {
     return task === "one-way" ? ["C shared ring, busy"] : ["C shared ring, asleep (futex)"];
   }

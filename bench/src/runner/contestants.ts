@@ -102,6 +102,11 @@ export const entries: readonly Entry[] = [
     roundTrip: trips,
     twoCoresOnly: true,
   },
+  sluice("SharedBuffer, polling", "shared-buffer", "polling", {
+    quick: true,
+    roundTrip: trips,
+    twoCoresOnly: true,
+  }),
   sluice("UnixSocket stream, sendMany/receiveMany", "stream", "many", {
     quick: true,
     oneWay: all,
