@@ -22,11 +22,11 @@ export class Deque<T> {
   }
 
   /**
-   * Adds the first `count` elements of an array whose length is a power of two, and returns an array of empty slots for it: itself, or, when many go into an
-   * empty queue, the queue's own, so that nothing is copied.
+   * Adds the first `count` elements of an array whose length is a power of two, and returns an array of empty slots for it: itself, or, when it goes into an
+   * empty queue and is full enough to serve as its slots, the queue's own, so that nothing is copied.
    */
   pushAll(slots: (T | undefined)[], count: number): (T | undefined)[] {
-    if (this.#length === 0 && count > FIRST_SLOTS) {
+    if (this.#length === 0 && count > FIRST_SLOTS && count > slots.length >> 1) {
       const before = this.#slots;
       this.#slots = slots;
       this.#head = 0;

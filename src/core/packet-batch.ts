@@ -42,9 +42,16 @@ export class PacketBatch {
 
   /** Moves all packets to the end of a queue. */
   moveTo(queue: Deque<Buffer>): void {
+    const { length } = this.#slots;
     const slots = queue.pushAll(this.#slots, this.#count);
-    if (slots !== this.#slots) this.#likely = this.#slots.length;
-    this.#slots = slots;
+    if (slots !== this.#slots) {
+      this.#slots = slots;
+      this.#likely = length;
+    } else if (this.#count > FEW && this.#count <= length >> 1) {
+      // Too many slots for batches like this: no queue takes them over.
+      this.#slots = [];
+      this.#likely = length >> 1;
+    }
     this.#count = this.#bytes = 0;
   }
 

@@ -54,3 +54,29 @@ test("moves everything, in order, into queues of which some are empty and some a
   for (const each of taken) expect(each.got).toEqual(each.expected);
   expect(taken.flatMap((each) => each.got)).toHaveLength(number);
 });
+
+test("hands its slots over only where they are used well, so that a queue of few messages does not hold many", () => {
+  const batch = new PacketBatch();
+  batch.limit(Infinity, Infinity);
+  const fill = (count: number): void => {
+    for (let number = 0; number < count; number++) batch.push(packet(number));
+  };
+  // How many slots a queue has shows in what it gives away: the rest of them is cut off.
+  const taken: (Buffer | undefined)[][] = [];
+  const queue = new Deque<Buffer>();
+  const pushAll = queue.pushAll.bind(queue);
+  queue.pushAll = (slots, count) => {
+    const left = pushAll(slots, count);
+    if (left !== slots) taken.push([...slots]);
+    return left;
+  };
+  for (const count of [1000, 100, 100, 100, 100, 100]) {
+    fill(count);
+    batch.moveTo(queue);
+    expect(contents(queue)).toHaveLength(count);
+  }
+  for (const slots of taken)
+    expect(slots.filter((slot) => slot !== undefined).length).toBeGreaterThan(slots.length / 2);
+  // After the large batch it has become small in turn, and is handed over again.
+  expect(taken.length).toBeGreaterThanOrEqual(3);
+});

@@ -17,6 +17,8 @@ import { Spin } from "./spin.js";
 
 /** The most that is read in one turn of the event loop, so that one fast peer does not stop everything else. */
 const BYTES_A_TURN = 256 * 1024;
+/** Likewise; more than fit into the caches of a processor are slower to make and to use. */
+const MESSAGES_A_TURN = 1024;
 /**
  * When a turn has read at least this much the peer is probably still writing: a few more looks, a turn of about a microsecond
  * each, are cheaper than a bell and a wake-up on both sides.
@@ -82,11 +84,10 @@ export class RingPort implements PacketPort<BatchSink> {
       },
       take: (batch) => {
         this.#pushed = true;
-        return (this.#reading = this.#sink.packets(batch));
+        this.#reading = this.#sink.packets(batch);
       },
       oversized: (length) => {
         this.oversized(length);
-        return true;
       },
     };
     this.#poll = new Poll(fd, (status) => {
@@ -332,7 +333,7 @@ export class RingPort implements PacketPort<BatchSink> {
     try {
       if (this.lender.leavesInRing) this.lender.serve();
       else {
-        read = this.reader.copyOut(this.#records, BYTES_A_TURN);
+        read = this.reader.copyOut(this.#records, BYTES_A_TURN, MESSAGES_A_TURN);
         if (read > 0) this.giveBack();
       }
     } catch (error) {
@@ -431,7 +432,7 @@ export class RingPort implements PacketPort<BatchSink> {
     const gone = goneError(orderly, this.#options.address);
     this.guarded(() => {
       this.#takesAll = true;
-      this.reader.copyOut(this.#records, Infinity);
+      this.reader.copyOut(this.#records, Infinity, Infinity);
       this.giveBack();
     });
     if (this.isClosed) return;

@@ -30,13 +30,14 @@ function renewSlab(): void {
   slabUsed = 0;
 }
 
-/** Who takes what was copied out. `oversized` is told of a message over the limit, which is skipped. Both say `false` when they want no more for now. */
+/** Who takes what was copied out. */
 export interface RecordSink {
   /** Tells an empty batch how many messages may come. Asked again after each message over the limit. */
   limit(batch: PacketBatch): void;
   /** Takes all messages out of the batch. */
-  take(batch: PacketBatch): boolean;
-  oversized(length: number): boolean;
+  take(batch: PacketBatch): void;
+  /** A message over the limit is skipped. */
+  oversized(length: number): void;
 }
 
 /** What is being copied out of a ring. One serves all channels of the thread, since it is empty again before anything else runs. */
@@ -91,27 +92,30 @@ export class RingReader {
   }
 
   /**
-   * Copies messages out and gives them to the sink, until it wants no more, nothing is left, or about `mostBytes` were read. What was
-   * copied is given back to the producer only by {@link RingReader.giveBack}.
+   * Copies messages out and gives them to the sink, until it wants no more, nothing is left, or about `mostBytes` or `mostMessages` were read. What
+   * was copied is given back to the producer only by {@link RingReader.giveBack}.
    *
    * @returns bytes read
    */
-  copyOut(sink: RecordSink, mostBytes: number): number {
+  copyOut(sink: RecordSink, mostBytes: number, mostMessages: number): number {
     let available = this.available;
     const begin = this.#cursor;
     let more = true;
     sink.limit(batch);
     try {
-      while (more && available > 0 && ((this.#cursor - begin) | 0) < mostBytes) {
+      while (
+        more &&
+        available > 0 &&
+        ((this.#cursor - begin) | 0) < mostBytes &&
+        batch.count < mostMessages
+      ) {
         const at = this.#cursor & (this.#capacity - 1);
         const length = this.#lengths[at >> 2] ?? 0;
         let step: number;
         if (length >>> 0 > OWN_MEMORY_BYTES) {
           step = this.#checkedSize(length, available);
-          more =
-            length > this.#maxMessageSize
-              ? this.#oversized(sink, length)
-              : batch.push(this.#ownMemory(at + HEADER_BYTES, length));
+          if (length > this.#maxMessageSize) this.#oversized(sink, length);
+          else more = batch.push(this.#ownMemory(at + HEADER_BYTES, length));
           this.#cursor = (this.#cursor + step) | 0;
         } else {
           step = this.#copyChunk(sink, at, available, recordSize(length));
@@ -219,10 +223,8 @@ export class RingReader {
       const length = lengths[place >> 2] ?? 0;
       const size = this.#checkedSize(length, available - (place - begin));
       if (place + size > end) break;
-      more =
-        length > limit
-          ? this.#oversized(sink, length)
-          : batch.push(new BufferView(memory, place + HEADER_BYTES, length));
+      if (length > limit) this.#oversized(sink, length);
+      else more = batch.push(new BufferView(memory, place + HEADER_BYTES, length));
       place += size;
     }
     slabUsed = place;
@@ -249,11 +251,10 @@ export class RingReader {
       to[word] = from[source] ?? 0;
   }
 
-  #oversized(sink: RecordSink, length: number): boolean {
+  #oversized(sink: RecordSink, length: number): void {
     if (batch.count > 0) sink.take(batch);
-    const more = sink.oversized(length);
+    sink.oversized(length);
     sink.limit(batch);
-    return more;
   }
 
   #ownMemory(start: number, length: number): Buffer {

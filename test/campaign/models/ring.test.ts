@@ -262,7 +262,7 @@ describe("the check of the ring finds the fault when", () => {
       "what a peer has left is not read",
       oneWay([8], { closes: true }),
       "ring-port.ts",
-      "this.reader.copyOut(this.#records, Infinity);",
+      "this.reader.copyOut(this.#records, Infinity, Infinity);",
       "",
       /does not get all/,
     ],

@@ -60,14 +60,13 @@ function traffic(writer: RingWriter, reader: RingReader): number[] {
       batch.moveTo(queue);
       for (let payload = queue.shift(); payload !== undefined; payload = queue.shift())
         lengths.push(payload.length);
-      return true;
     },
-    oversized: () => true,
+    oversized: () => undefined,
   };
   const packets = [8, 4, 8].map((length) => new Uint8Array(length));
   for (let next = 0; next < packets.length;) {
     next += writer.write(packets, next, packets.length);
-    reader.copyOut(sink, Infinity);
+    reader.copyOut(sink, Infinity, Infinity);
     reader.giveBack(reader.cursor);
   }
   return lengths;
