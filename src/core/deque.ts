@@ -22,12 +22,13 @@ export class Deque<T> {
   }
 
   /**
-   * Adds the first `count` elements of an array whose length is a power of two, and returns an array of empty slots for it: itself, or, when it goes into an
-   * empty queue and is full enough to serve as its slots, the queue's own, so that nothing is copied.
+   * Adds the first `count` elements of an array whose length is a power of two, and returns an array of empty slots for it: itself, or the queue's own, in whose
+   * place it comes without anything being copied. That is so where the queue is empty, and the array no larger than what the queue has or well used.
    */
   pushAll(slots: (T | undefined)[], count: number): (T | undefined)[] {
-    if (this.#length === 0 && count > FIRST_SLOTS && count > slots.length >> 1) {
-      const before = this.#slots;
+    const before = this.#slots;
+    const fits = slots.length <= before.length || (count > FIRST_SLOTS && count > slots.length >> 1);
+    if (this.#length === 0 && fits) {
       this.#slots = slots;
       this.#head = 0;
       this.#length = count;

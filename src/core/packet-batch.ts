@@ -2,6 +2,8 @@ import type { Deque } from "./deque.js";
 
 /** Slots to begin with. */
 const FEW = 16;
+/** So many slots are kept for batches of any size. */
+const MANY = 1024;
 
 /**
  * Packets on their way from a port into a channel's queue: as many as one look at the source has found. To hand them over one by one takes longer than to cut them
@@ -47,7 +49,7 @@ export class PacketBatch {
     if (slots !== this.#slots) {
       this.#slots = slots;
       this.#likely = length;
-    } else if (this.#count > FEW && this.#count <= length >> 1) {
+    } else if (length > MANY && this.#count > FEW && this.#count <= length >> 1) {
       // Too many slots for batches like this: no queue takes them over.
       this.#slots = [];
       this.#likely = length >> 1;
