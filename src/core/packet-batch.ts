@@ -4,6 +4,8 @@ import type { Deque } from "./deque.js";
 const FEW = 16;
 /** So many slots are kept for batches of any size. */
 const MANY = 1024;
+/** More are needed only for a whole ring of tiny messages whose sender has ended; they are not kept. */
+const MOST = 16_384;
 
 /**
  * Packets on their way from a port into a channel's queue: as many as one look at the source has found. To hand them over one by one takes longer than to cut them
@@ -44,22 +46,22 @@ export class PacketBatch {
 
   /** Moves all packets to the end of a queue. */
   moveTo(queue: Deque<Buffer>): void {
-    const { length } = this.#slots;
-    const slots = queue.pushAll(this.#slots, this.#count);
-    if (slots !== this.#slots) {
-      this.#slots = slots;
-      this.#likely = length;
-    } else if (length > MANY && this.#count > FEW && this.#count <= length >> 1) {
-      // Too many slots for batches like this: no queue takes them over.
-      this.#slots = [];
-      this.#likely = length >> 1;
-    }
-    this.#count = this.#bytes = 0;
+    this.#restart(queue.pushAll(this.#slots, this.#count));
   }
 
   /** Lets go of all packets. */
   clear(): void {
     this.#slots.fill(undefined, 0, this.#count);
+    this.#restart(this.#slots);
+  }
+
+  /** Goes on with these empty slots, unless they are too many for batches like the last one: no queue would take them over. */
+  #restart(slots: (Buffer | undefined)[]): void {
+    const { length } = this.#slots;
+    const isOwn = slots === this.#slots;
+    const isTooLarge = isOwn && (length > MOST || (length > MANY && this.#count <= length >> 1));
+    if (!isOwn || isTooLarge) this.#likely = Math.min(Math.max(isTooLarge ? length >> 1 : length, FEW), MOST);
+    this.#slots = isTooLarge ? [] : slots;
     this.#count = this.#bytes = 0;
   }
 

@@ -80,3 +80,23 @@ test("hands its slots over only where they are used well, so that a queue of few
   // After the large batch it has become small in turn, and is handed over again.
   expect(taken.length).toBeGreaterThanOrEqual(3);
 });
+
+test("keeps no more slots than a turn needs, whatever came once", () => {
+  const batch = new PacketBatch();
+  batch.limit(Infinity, Infinity);
+  const sizes: number[] = [];
+  const queue = new Deque<Buffer>();
+  const pushAll = queue.pushAll.bind(queue);
+  queue.pushAll = (slots, count) => {
+    sizes.push(slots.length);
+    return pushAll(slots, count);
+  };
+  for (const count of [100_000, 1, 1, 1, 1, 1]) {
+    for (let number = 0; number < count; number++) batch.push(packet(number));
+    batch.moveTo(queue);
+    expect(contents(queue)).toHaveLength(count);
+  }
+  expect(sizes[0]).toBe(131_072);
+  expect(sizes[1]).toBe(16_384);
+  expect(sizes.at(-1)).toBe(1024);
+});
