@@ -152,7 +152,7 @@ export const NAME_STRIDE = 112;
 
 /** The message was longer than slab and scratch together: its rest is lost. */
 export const PACKET_TRUNCATED = 1;
-/** Fields pid, uid and gid hold what the kernel said of the sender (SO_PASSCRED). */
+/** Fields pid, uid and gid hold what the kernel said of the sender (SO_PASSCRED). Of somebody connected they are read only where descriptors are taken. */
 export const PACKET_HAS_CREDENTIALS = 2;
 /** Not a message: the peer has ended its sending side. Nothing follows. */
 export const PACKET_END = 4;
@@ -160,7 +160,7 @@ export const PACKET_END = 4;
 export const PACKET_OVERFLOWED = 8;
 /** Not a message: reading failed after the packets before this record; `PACKET_FULL_LENGTH` has the errno. */
 export const PACKET_FAILED = 16;
-/** The message carried descriptors that nobody asked for, or more than there was room for. They were closed. */
+/** The message carried descriptors that nobody asked for (of somebody connected that is not told), or more than there was room for. They were closed. */
 export const PACKET_HAD_HANDLES = 32;
 
 /** `receiveHandles`: descriptors were lost, so all that had come with the message were closed. */

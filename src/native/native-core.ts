@@ -201,8 +201,9 @@ export interface NativeCore {
    * that come along are closed, unless there are `handles` (and no `names`): then they belong to this thread, a message with some is the last that is read, and
    * its record says in `PACKET_HANDLES` how many. Where they are more than there is room for, all are closed and `PACKET_HAD_HANDLES` says so.
    *
-   * `connected` says that the socket is SOCK_SEQPACKET: then 0 bytes without credentials, twice in a row, are the end (`PACKET_END`): at the first, the kernel may
-   * hold back what the peer sent just before it closed. Set SO_PASSCRED *before* bind, connect or listen, or an empty message cannot be told from the end.
+   * `connected` says that the socket is SOCK_SEQPACKET: then 0 bytes with nothing beside them, twice in a row, are the end (`PACKET_END`): at the first, the kernel may
+   * hold back what the peer sent just before it closed. Set SO_PASSCRED *before* bind, connect or listen, or an empty message cannot be told from the end. Unless there
+   * are `handles`, what is beside a message is only noticed (MSG_CTRUNC), not read: records have no credentials and say nothing of descriptors.
    *
    * @returns records written; a negative errno when the first read failed. `-ECONNRESET` is told once, *before* messages that still wait: go on reading.
    */
