@@ -26,12 +26,15 @@ int64_t packet_send_many(int fd, const struct iovec *packets, unsigned count, co
     while (sent < count) {
         unsigned batch = count - sent < BATCH ? count - sent : BATCH;
         for (unsigned i = 0; i < batch; i++) {
-            messages[i].msg_hdr = (struct msghdr){
-                .msg_name = to == NULL ? NULL : &address,
-                .msg_namelen = used,
-                .msg_iov = (struct iovec *)&packets[sent + i],
-                .msg_iovlen = 1,
-            };
+            // One by one: to clear the whole first would take longer.
+            struct msghdr *header = &messages[i].msg_hdr;
+            header->msg_name = to == NULL ? NULL : &address;
+            header->msg_namelen = used;
+            header->msg_iov = (struct iovec *)&packets[sent + i];
+            header->msg_iovlen = 1;
+            header->msg_control = NULL;
+            header->msg_controllen = 0;
+            header->msg_flags = 0;
         }
         int64_t taken = RESULT_RETRIED(sendmmsg(fd, messages, batch, SEND_FLAGS));
         if (taken < 0) return sent > 0 ? (int64_t)sent : taken;
