@@ -2,7 +2,8 @@ import { type Channel, type ReceiveOptions, Signal, type SignalMessage } from "s
 import { describe, expect, it } from "vitest";
 import { startPeer } from "../support/child.js";
 import { memoryFactor, slowness } from "../support/sanitized.js";
-import { codeOf, isPending, openDescriptors, within } from "./subject.js";
+import { codeOf, isPending, within } from "./subject.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 type End = Channel<SignalMessage>;
 

@@ -116,11 +116,6 @@ export async function fill(sender: End, next: (sequence: number) => Uint8Array):
   return accepted;
 }
 
-/** The descriptors that this process has open. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
-
 /** The code of the error that a promise rejects with; fails when it fulfils. */
 export async function codeOf(promise: PromiseLike<unknown>): Promise<unknown> {
   const outcome = await within(

@@ -7,8 +7,9 @@ import { userCodeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
 import { statisticsLines } from "./lines/statistics.js";
 import { maker } from "./makers/udp-socket.js";
-import { codeOf, openDescriptors, openPair, scratch, SMALL_QUEUES, turns, within } from "./subject.js";
+import { codeOf, openPair, scratch, SMALL_QUEUES, turns, within } from "./subject.js";
 import { compose, verify } from "./traffic.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 const subject = { maker, way: "second-to-first" } as const;
 const SIZE = 500;

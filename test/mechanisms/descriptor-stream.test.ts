@@ -1,10 +1,11 @@
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ChannelError } from "sluice";
 import type { ByteSink } from "../../src/core/byte-stream.js";
 import { DescriptorStream } from "../../src/mechanisms/descriptor-stream.js";
 import { loadCore } from "../../src/native/binding.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 const core = loadCore();
 
@@ -224,7 +225,7 @@ describe("DescriptorStream", () => {
   });
 
   test("refuses what the event loop cannot watch, and leaves the descriptors to the caller", () => {
-    const before = readdirSync("/proc/self/fd").length;
+    const before = openDescriptors();
     const fds = new Int32Array(2);
     core.pipe(fds, 0);
     const file = openSync(import.meta.filename, "r");
@@ -234,6 +235,6 @@ describe("DescriptorStream", () => {
     const again = new DescriptorStream({ mechanism: "anonymous-pipe", reader: fds[0], writer: fds[1] });
     again.close();
     closeSync(file);
-    expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+    expect(openDescriptors()).toBe(before);
   });
 });

@@ -22,7 +22,8 @@ import {
   STATUS_SIZE,
   STATUS_UID,
 } from "../../src/native/binding.js";
-import { bytes, core, Descriptors, Folder, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors, Folder } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = core.constants as Record<
   "O_RDONLY" | "O_WRONLY" | "O_RDWR" | "O_CREAT" | "O_NOFOLLOW",

@@ -8,7 +8,8 @@ import {
   SOCK_STREAM,
   SOCK_SEQPACKET,
 } from "../../src/native/binding.js";
-import { bytes, core, Descriptors, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 test("descriptors travel with a message and are close-on-exec on arrival", () => {
   using fds = new Descriptors();

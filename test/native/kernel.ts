@@ -1,25 +1,9 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadCore, type NativeCore } from "../../src/native/binding.js";
 
 export const core: NativeCore = loadCore();
-
-/** What ThreadSanitizer opens by itself, on whatever thread: it reads the map of the process. */
-const MAP = /^\/proc\/\d+\/maps$/;
-
-/** How many descriptors this process has open. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return !MAP.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch (error) {
-      // That with which the folder was listed, or one that another thread has just closed.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw error;
-    }
-  }).length;
-}
 
 /** A folder of its own that is gone when the scope ends. */
 export class Folder implements Disposable {

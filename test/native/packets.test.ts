@@ -29,7 +29,8 @@ import {
   SOCK_SEQPACKET,
 } from "../../src/native/binding.js";
 import { startProgram } from "../support/child.js";
-import { bytes, core, Descriptors, Folder, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors, Folder } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 /** Room for received packets, and how they read. */
 class Sink {

@@ -14,7 +14,8 @@ import {
   WRITABLE,
 } from "../../src/native/binding.js";
 import { startPeer } from "../support/child.js";
-import { bytes, core, Descriptors, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 /** Collects what a Poll tells, and waits for it. */
 class Watch implements Disposable {

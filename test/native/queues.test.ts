@@ -19,7 +19,8 @@ import {
   type NativeMessageWait,
 } from "../../src/native/binding.js";
 import { startPeer } from "../support/child.js";
-import { bytes, core, Descriptors, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 const info = new Int32Array(16 * MESSAGE_STRIDE);
 const memory = Buffer.allocUnsafeSlow(4096);

@@ -24,7 +24,8 @@ import {
   SOCK_STREAM,
 } from "../../src/native/binding.js";
 import { startProgram } from "../support/child.js";
-import { bytes, core, Descriptors, Folder, openDescriptors } from "./kernel.js";
+import { bytes, core, Descriptors, Folder } from "./kernel.js";
+import { openDescriptors } from "../support/open-descriptors.js";
 
 const types = [
   ["stream", SOCK_STREAM],

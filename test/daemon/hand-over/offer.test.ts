@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { json, text } from "../../../src/codec/index.js";
 import { offerSockets, takeSockets } from "../../../src/daemon/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
-import { openDescriptors } from "../../mechanisms/unix-socket/support.js";
 import { freshPath } from "../systemd/support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const chat = { codec: text() };
 const speaking = { type: "seqpacket", codec: json<object>(), maxHandles: 10 } as const;

@@ -19,6 +19,7 @@ import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { failure, until } from "../../mechanisms/unix-socket/support.js";
 import { compiled, startPeer, startProgram } from "../../support/child.js";
 import { freshFolder, rest } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const nothing = (): void => undefined;
 const silent: DaemonLogger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -43,7 +44,7 @@ describe("runDaemon() within a process that goes on", () => {
   it("gives the process back as it was", async () => {
     const before = {
       listeners: process.eventNames().map((name) => [name, process.listenerCount(name)]),
-      descriptors: readdirSync("/proc/self/fd").length,
+      descriptors: openDescriptors(),
     };
     const daemon = await runDaemon({ ...inside(), sockets: { control: {} } });
     expect(daemon.state).toBe("running");
@@ -53,7 +54,7 @@ describe("runDaemon() within a process that goes on", () => {
     expect(process.exitCode).toBeUndefined();
     expect({
       listeners: process.eventNames().map((name) => [name, process.listenerCount(name)]),
-      descriptors: readdirSync("/proc/self/fd").length,
+      descriptors: openDescriptors(),
     }).toEqual(before);
   });
 

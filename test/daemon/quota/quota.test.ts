@@ -1,10 +1,10 @@
-import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type FileHandle, MemoryChannel, UnixSocket } from "sluice";
 import { type Quota, quota, QuotaError, type QuotaLimits } from "sluice/daemon";
 import { publisher, subscriber } from "sluice/pubsub";
 import { createClient, serve } from "sluice/rpc";
 import { closeAll, freshPath, until } from "../../mechanisms/unix-socket/support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const key = `uid:${process.geteuid?.() ?? -1}`;
 
@@ -273,10 +273,10 @@ describe("quota()", () => {
       return (await right.receiveEnvelope()).handles ?? [];
     };
     const [first, second] = limits.keep(right, await take(2));
-    const before = readdirSync("/proc/self/fd").length;
+    const before = openDescriptors();
     const tooMany = await take(2);
     expect(() => limits.keep(right, tooMany)).toThrow(QuotaError);
-    expect(readdirSync("/proc/self/fd").length).toBe(before);
+    expect(openDescriptors()).toBe(before);
     expect(limits.users[0]).toMatchObject({ user: key, descriptors: 2 });
     first?.close();
     first?.close();

@@ -9,7 +9,8 @@ import { spawnSandboxed } from "sluice/daemon";
 import { DENIED_CALLS, seccompProgram } from "../../../src/daemon/sandbox/seccomp.js";
 import { loadCore } from "../../../src/native/binding.js";
 import { compiled, startPeer } from "../../support/child.js";
-import { openDescriptors, until } from "../../mechanisms/unix-socket/support.js";
+import { until } from "../../mechanisms/unix-socket/support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const build = dirname(dirname(compiled("src/index.ts")));

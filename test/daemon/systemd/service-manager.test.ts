@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { text } from "../../../src/codec/index.js";
 import { ServiceManager } from "../../../src/daemon/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { type Peer, startPeer } from "../../support/child.js";
 import { freshPath, nextNotification, setEnvironment, startReceiver } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const NOTHING = { NOTIFY_SOCKET: undefined, WATCHDOG_USEC: undefined, WATCHDOG_PID: undefined };
 
@@ -26,7 +27,7 @@ describe("ServiceManager", () => {
       expect(manager.isPresent).toBe(true);
       expect(manager.environment).toEqual({ NOTIFY_SOCKET: address });
       const started = monotonicMicroseconds();
-      const descriptors = readdirSync("/proc/self/fd").length;
+      const descriptors = openDescriptors();
       await Promise.all([
         manager.status("starting\nREADY=1"),
         manager.ready("serving"),
@@ -56,7 +57,7 @@ describe("ServiceManager", () => {
       expect(BigInt(time)).toBeGreaterThanOrEqual(started);
       expect(BigInt(time)).toBeLessThanOrEqual(monotonicMicroseconds());
       for (const one of seen) expect([one.pid, one.uid]).toEqual([process.pid, process.getuid?.()]);
-      expect(readdirSync("/proc/self/fd").length).toBe(descriptors);
+      expect(openDescriptors()).toBe(descriptors);
     },
   );
 
@@ -84,7 +85,7 @@ describe("ServiceManager", () => {
     await using receiver = await startReceiver(address);
     setEnvironment({ ...NOTHING, NOTIFY_SOCKET: address });
     const manager = new ServiceManager();
-    const descriptors = readdirSync("/proc/self/fd").length;
+    const descriptors = openDescriptors();
     let passed = false;
     const barrier = manager.barrier().then(() => (passed = true));
     await receiver.expectLine("barrier");
@@ -93,7 +94,7 @@ describe("ServiceManager", () => {
     await barrier;
     expect(await nextNotification(receiver)).toMatchObject({ text: "BARRIER=1" });
     await expect(manager.barrier({ timeout: 50 })).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
-    expect(readdirSync("/proc/self/fd").length).toBe(descriptors);
+    expect(openDescriptors()).toBe(descriptors);
   });
 
   it("sends what the real systemd-notify sends", async () => {

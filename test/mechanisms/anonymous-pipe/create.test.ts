@@ -4,7 +4,8 @@ import { createReadStream } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AnonymousPipe, json, lines, text } from "sluice";
 import { startPeer, startProgram } from "../../support/child.js";
-import { codeOf, openDescriptors } from "./support.js";
+import { codeOf } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 describe("AnonymousPipe.create()", () => {
   test("makes two ends that carry messages one way", async () => {

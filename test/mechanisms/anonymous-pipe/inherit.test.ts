@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { AnonymousPipe } from "sluice";
 import { compiled } from "../../support/child.js";
-import { openDescriptors } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 afterEach(() => {
   delete process.env["SLUICE_PIPE"];

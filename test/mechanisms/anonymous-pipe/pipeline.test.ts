@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { AnonymousPipe, ChannelError, lines, type Pipeline, type Receiver, text } from "sluice";
 import { startPeer, startProgram } from "../../support/child.js";
 import { memoryFactor } from "../../support/sanitized.js";
-import { children, codeOf, OPEN_PATH, openDescriptors } from "./support.js";
+import { children, codeOf, OPEN_PATH } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 /** A stage that ends neither at the end of its input nor by SIGPIPE. */
 const SLEEP = ["sleep", "1000"];

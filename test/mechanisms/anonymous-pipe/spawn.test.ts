@@ -7,7 +7,8 @@ import { text as readText } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AnonymousPipe, ChannelError, lines, text } from "sluice";
 import { compiled, startPeer } from "../../support/child.js";
-import { children, codeOf, OPEN_PATH, openDescriptors } from "./support.js";
+import { children, codeOf, OPEN_PATH } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const NODE_CHILD = compiled("test/support/peers/anonymous-pipe/child.ts");
 const LINES = { framing: lines(), codec: text() };

@@ -13,10 +13,6 @@ export async function codeOf(call: Promise<unknown>): Promise<unknown> {
 /** Folders that all users may search: one that is closed to them makes a missing program look like one that they may not execute, execvp(3). */
 export const OPEN_PATH: NodeJS.ProcessEnv = { PATH: "/usr/bin:/bin" };
 
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
-
 /** The children of this process that nobody has waited for or that still run. */
 export function children(): number[] {
   return readdirSync("/proc")

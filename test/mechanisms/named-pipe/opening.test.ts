@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import { NamedPipe } from "sluice";
 import { loadCore } from "../../../src/native/binding.js";
 import { compiled, startPeer, startProgram } from "../../support/child.js";
-import { codeOf, linkOf, openDescriptors, useFolder } from "./support.js";
+import { codeOf, openDescriptors, useFolder } from "./support.js";
+import { linkOf } from "../../support/open-descriptors.js";
 
 const folder = useFolder();
 const path = (): string => `${folder()}/fifo`;

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { ChannelError } from "sluice";
+import { linkOf } from "../../support/open-descriptors.js";
 
 /** A folder of its own for each test, open to all users. */
 export function useFolder(): () => string {
@@ -28,15 +29,4 @@ export async function codeOf(call: Promise<unknown>): Promise<unknown> {
 /** How many descriptors are open, but for the one that waits for openings, which stays for a moment. */
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").filter((fd) => linkOf(fd) !== "anon_inode:inotify").length;
-}
-
-/** What a descriptor of this process is; `undefined`: it was just closed. */
-export function linkOf(fd: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch (error) {
-    // The descriptor with which the folder itself was listed.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

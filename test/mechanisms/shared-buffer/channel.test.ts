@@ -1,14 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { json, SharedBuffer, type SharedBufferChannel } from "sluice";
 import { type Peer, startPeer } from "../../support/child.js";
 import { checkMessage, lengthOf, messageOf } from "./pattern.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 let number = 0;
 const newPath = (): string => `\0sluice-test-${process.pid}-${++number}`;
 const open: SharedBufferChannel<Uint8Array, Buffer>[] = [];
 const peers: Peer[] = [];
-const descriptors = (): number => readdirSync("/proc/self/fd").length;
 const mappings = (): number => readFileSync("/proc/self/maps", "latin1").split("sluice-ring").length - 1;
 
 afterEach(async () => {
@@ -286,9 +286,9 @@ describe("a channel over shared memory", () => {
       await server.closed;
     };
     await cycle();
-    const before = [descriptors(), mappings()];
+    const before = [openDescriptors(), mappings()];
     for (let count = 0; count < 1000; count++) await cycle();
-    expect([descriptors(), mappings()]).toEqual(before);
+    expect([openDescriptors(), mappings()]).toEqual(before);
   });
 
   test.each<[string, object, typeof TypeError | typeof RangeError]>([

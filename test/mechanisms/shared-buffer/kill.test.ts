@@ -1,14 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ChannelError, SharedBuffer } from "sluice";
 import { type Peer, startPeer } from "../../support/child.js";
 import { checkMessage, lengthOf, messageOf } from "./pattern.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const KILLS = 25;
 /** Processes are started this many ahead: starting one takes longer than what is tested. */
 const AHEAD = 4;
 
-const descriptors = (): number => readdirSync("/proc/self/fd").length;
 const mappings = (): number => readFileSync("/proc/self/maps", "latin1").split("sluice-ring").length - 1;
 
 describe("kill -9 in the middle of traffic", () => {
@@ -56,7 +56,7 @@ describe("kill -9 in the middle of traffic", () => {
 
   test("of the server: the client's calls fail within a second", async () => {
     const path = `\0sluice-kill-server-${process.pid}`;
-    const before = descriptors();
+    const before = openDescriptors();
     for (let kill = 0; kill < 5; kill++) {
       await using server = startPeer("shared-buffer/server-peer", [path.replace("\0", "@")]);
       await server.expectLine("listening");
@@ -72,6 +72,6 @@ describe("kill -9 in the middle of traffic", () => {
       expect(performance.now() - begin).toBeLessThan(1000);
       await client.closed;
     }
-    await expect.poll(descriptors).toBe(before);
+    await expect.poll(openDescriptors).toBe(before);
   });
 });

@@ -6,7 +6,6 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statfsSync,
@@ -21,6 +20,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { SharedBuffer } from "sluice";
 import { startPeer, startProgram } from "../../support/child.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 let number = 0;
 const names: string[] = [];
@@ -30,7 +30,6 @@ function newName(): string {
   return name;
 }
 const fileOf = (name: string): string => `/dev/shm${name}`;
-const descriptors = (): number => readdirSync("/proc/self/fd").length;
 const maps = (): number => readFileSync("/proc/self/maps", "latin1").split("\n").length;
 
 afterEach(() => {
@@ -334,9 +333,9 @@ test("10,000 buffers made and closed leave neither descriptors nor maps nor name
     made.bytes[0] = same.bytes[1] = anonymous.bytes[2] = 1;
   };
   cycle();
-  const before = [descriptors(), maps()];
+  const before = [openDescriptors(), maps()];
   for (let count = 0; count < 10_000; count++) cycle();
-  const after = [descriptors(), maps()];
+  const after = [openDescriptors(), maps()];
   expect(after[0]).toBe(before[0]);
   // V8 maps memory of its own; 30,000 maps would show.
   expect(Math.abs((after[1] ?? 0) - (before[1] ?? 0))).toBeLessThan(100);

@@ -1,7 +1,8 @@
 import { type Channel, type ChannelError, Signal, type SignalMessage, type SignalName } from "sluice";
 import { describe, expect, it } from "vitest";
 import { startPeer, startProgram } from "../../support/child.js";
-import { disposition, openDescriptors, PYTHON_SIGQUEUE, thrownBy } from "./support.js";
+import { disposition, PYTHON_SIGQUEUE, thrownBy } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const self = { credentials: { pid: process.pid, uid: process.getuid?.(), gid: -1 } };
 

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Signal, type SignalHandler, type SignalMessage } from "sluice";
 import { afterEach, describe, expect, it } from "vitest";
 import { startPeer } from "../../support/child.js";
-import { disposition, openDescriptors, thrownBy } from "./support.js";
+import { disposition, thrownBy } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 /** Waits for the next signal on a channel: handlers of the same process are called in the same turn or before. */
 async function delivered(send: () => void): Promise<void> {

@@ -5,7 +5,8 @@ import { Worker } from "node:worker_threads";
 import { Signal } from "sluice";
 import { describe, expect, it } from "vitest";
 import { compiled, startPeer } from "../../support/child.js";
-import { disposition, openDescriptors } from "./support.js";
+import { disposition } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 describe("a process with channels of signals", () => {
   it("stays alive while one is open, and ends once it is closed", async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { Signal, type SignalName } from "sluice";
 
 /** Which signals this process handles or ignores, by proc(5). */
@@ -10,11 +10,6 @@ export function disposition(name: SignalName): "caught" | "ignored" | "default" 
     return ((BigInt(`0x${mask}`) >> bit) & 1n) === 1n;
   };
   return has("SigCgt") ? "caught" : has("SigIgn") ? "ignored" : "default";
-}
-
-/** How many descriptors this process has. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 /** What a function throws. */

@@ -4,7 +4,8 @@ import { createServer, connect as netConnect, type AddressInfo } from "node:net"
 import { ChannelError, json, lines, TcpSocket, text } from "sluice";
 import { describe, expect, it } from "vitest";
 import { compiled, startProgram } from "../../support/child.js";
-import { connection, failure, openDescriptors, until } from "./support.js";
+import { connection, failure, until } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const isRoot = process.getuid?.() === 0;
 

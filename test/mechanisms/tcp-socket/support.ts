@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import {
   ChannelError,
   TcpSocket,
@@ -48,11 +47,6 @@ export async function connection(
       await Promise.all([client.closed, server.closed, listener.close()]);
     },
   };
-}
-
-/** How many descriptors this process has open. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 /** Waits for a condition that somebody else brings about, a turn of the event loop at a time. */

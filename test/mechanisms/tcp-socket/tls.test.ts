@@ -4,7 +4,8 @@ import { ChannelError, lines, none, TcpSocket, text, type TcpPeer } from "sluice
 import { afterAll, describe, expect, it } from "vitest";
 import { Authority } from "../../support/certificates.js";
 import { startProgram } from "../../support/child.js";
-import { connection, failure, openDescriptors, until } from "./support.js";
+import { connection, failure, until } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const authority = new Authority();
 const stranger = new Authority();

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { ChannelError, text, UdpSocket, type UdpChannel } from "sluice";
 import { describe, expect, it } from "vitest";
 import { compiled, startPeer, startProgram } from "../../support/child.js";
-import { failure, openDescriptors } from "../tcp-socket/support.js";
+import { failure } from "../tcp-socket/support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const chat = { codec: text() };
 const GROUP = "239.255.77.1";

@@ -5,7 +5,8 @@ import type { Credentials } from "../../../src/core/channel.js";
 import { type Allow, resolveAllow } from "../../../src/mechanisms/authorise.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { compiled, startPeer, startProgram } from "../../support/child.js";
-import { failure, freshPath, openDescriptors, until } from "./support.js";
+import { failure, freshPath, until } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const isRoot = process.geteuid?.() === 0;
 const ourUid = process.geteuid?.() ?? -1;

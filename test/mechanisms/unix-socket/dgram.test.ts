@@ -3,7 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { UnixSocket } from "../../../src/index.js";
 import { startPeer, startProgram } from "../../support/child.js";
-import { codeOf, descriptors, engines, freshPath } from "./packets/support.js";
+import { codeOf, engines, freshPath } from "./packets/support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const python = (source: string, ...args: string[]) => startProgram("python3", ["-u", "-c", source, ...args]);
 const SOCKET = "import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n";
@@ -169,7 +170,7 @@ describe.each(engines)("UnixSocket dgram by engine %s", (engine) => {
   });
 
   it("leaves no descriptor open after sends that had to wait", async () => {
-    const before = descriptors();
+    const before = openDescriptors();
     for (let round = 0; round < 50; round++) {
       const path = freshPath();
       const receiver = await bind(path, { receiveQueue: { messages: 1 } });
@@ -181,7 +182,7 @@ describe.each(engines)("UnixSocket dgram by engine %s", (engine) => {
       await Promise.all([...sends, sender.closed, receiver.closed]);
     }
     await turn();
-    expect(descriptors()).toBe(before);
+    expect(openDescriptors()).toBe(before);
   });
 });
 
@@ -289,10 +290,10 @@ describe("UnixSocket dgram, what only engine native does", () => {
   });
 
   it("refuses an allow with engine node-unix-socket, which does not know who sends", async () => {
-    const before = descriptors();
+    const before = openDescriptors();
     expect(await codeOf(UnixSocket.bind(freshPath(), { engine: "node-unix-socket" }))).toBe(
       "ERR_UNSUPPORTED",
     );
-    expect(descriptors()).toBe(before);
+    expect(openDescriptors()).toBe(before);
   });
 });

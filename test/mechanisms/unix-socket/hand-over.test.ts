@@ -6,7 +6,8 @@ import type { FileHandle } from "../../../src/core/channel.js";
 import { OwnedHandle } from "../../../src/mechanisms/owned-handle.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startPeer, startProgram } from "../../support/child.js";
-import { freshPath, openDescriptors } from "./support.js";
+import { freshPath } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const chat = { codec: text() };
 

@@ -15,9 +15,9 @@ import { lines, text } from "../../../src/codec/index.js";
 import type { FileHandle } from "../../../src/core/channel.js";
 import { ChannelError } from "../../../src/core/errors.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
-import { openDescriptors } from "../../contract/subject.js";
 import { startPeer, startProgram } from "../../support/child.js";
 import { freshPath, until } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const CLOSE_ON_EXEC = 0o2000000;
 

@@ -5,7 +5,8 @@ import { text } from "../../../src/codec/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { loadCore } from "../../../src/native/binding.js";
 import { startProgram } from "../../support/child.js";
-import { freshPath, openDescriptors } from "./support.js";
+import { freshPath } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const chat = { codec: text() };
 

@@ -19,7 +19,8 @@ import { SharedBuffer } from "../../../src/mechanisms/shared-buffer/shared-buffe
 import type { UnixSocketChannel } from "../../../src/mechanisms/unix-socket/types.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startPeer, startProgram } from "../../support/child.js";
-import { failure, freshPath, openDescriptors } from "./support.js";
+import { failure, freshPath } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 const isRoot = process.geteuid?.() === 0;
 const python = (code: string, ...args: string[]) => startProgram("python3", ["-uc", code, ...args]);

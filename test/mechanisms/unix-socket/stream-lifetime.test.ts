@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { UnixSocketChannel } from "../../../src/mechanisms/unix-socket/types.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { compiled, startProgram } from "../../support/child.js";
-import { closeAll, freshPath, openDescriptors } from "./support.js";
+import { closeAll, freshPath } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 describe("UnixSocket stream, its lifetime", () => {
   it("leaves descriptors as they were after 10,000 connections", async () => {

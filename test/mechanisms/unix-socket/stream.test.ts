@@ -3,7 +3,8 @@ import { json } from "../../../src/codec/index.js";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import type { UnixSocketChannel } from "../../../src/mechanisms/unix-socket/types.js";
 import { startPeer, startProgram } from "../../support/child.js";
-import { closeAll, failure, freshPath, openDescriptors, until } from "./support.js";
+import { closeAll, failure, freshPath, until } from "./support.js";
+import { openDescriptors } from "../../support/open-descriptors.js";
 
 type Pair = [UnixSocketChannel<Uint8Array, Buffer>, UnixSocketChannel<Uint8Array, Buffer>];
 

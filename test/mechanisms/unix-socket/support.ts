@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -16,11 +16,6 @@ export function freshPath(name = "s.sock"): string {
   const folder = mkdtempSync(join(tmpdir(), "sluice-unix-"));
   folders.push(folder);
   return join(folder, name);
-}
-
-/** How many descriptors this process has open. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 /** The error that this fails with; it must be a ChannelError. */

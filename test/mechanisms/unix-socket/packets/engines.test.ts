@@ -2,7 +2,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { UnixSocket } from "../../../../src/index.js";
 import { startPeer } from "../../../support/child.js";
-import { codeOf, combinations, descriptors, meet, receiveAll } from "./support.js";
+import { codeOf, combinations, meet, receiveAll } from "./support.js";
+import { openDescriptors } from "../../../support/open-descriptors.js";
 
 describe.each(combinations)("$type by engine $engine", ({ type, engine }) => {
   const pair = (options = {}) => UnixSocket.pair({ type, engine, ...options });
@@ -56,9 +57,9 @@ describe.each(combinations)("$type by engine $engine", ({ type, engine }) => {
   });
 
   it("refuses a maxMessageSize that the kernel refuses, when it is opened, and closes what it opened", async () => {
-    const before = descriptors();
+    const before = openDescriptors();
     expect(await codeOf((async () => pair({ maxMessageSize: 900_000_000 }))())).toBe("ERR_UNSUPPORTED");
-    expect(descriptors()).toBe(before);
+    expect(openDescriptors()).toBe(before);
   });
 
   it("gives what a message is to be kept: received Buffers do not change", async () => {
@@ -150,7 +151,7 @@ describe.each(combinations)("$type by engine $engine", ({ type, engine }) => {
   });
 
   it("leaves no descriptor open after 2,000 pairs with messages in them", async () => {
-    const before = descriptors();
+    const before = openDescriptors();
     for (let round = 0; round < 2000; round++) {
       const [left, right] = pair();
       left.trySend(Buffer.from("x"));
@@ -160,7 +161,7 @@ describe.each(combinations)("$type by engine $engine", ({ type, engine }) => {
       await Promise.all([left.closed, right.closed]);
     }
     await turn();
-    expect(descriptors()).toBe(before);
+    expect(openDescriptors()).toBe(before);
   });
 
   it("gives both directions at once", async () => {

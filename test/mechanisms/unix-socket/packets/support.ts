@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
@@ -39,10 +39,6 @@ export async function meet(
   await using listener = await UnixSocket.listen(path, { type, engine, allow: "anyone", ...options });
   start(path);
   return await listener.accept({ timeout: 10_000 });
-}
-
-export function descriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 /** The code with which a call fails. */
