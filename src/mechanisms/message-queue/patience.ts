@@ -1,7 +1,8 @@
+import { LearntTurns } from "../learnt-turns.js";
+
 /**
  * So many turns of the event loop an empty or full queue is asked again before this process sleeps: in a stream of messages the next is there in microseconds, and a
- * wake takes a hundred. It begins with the first number, doubles when asking has found something, and halves when it has not: two processes that share a processor do
- * not keep it from one another for long.
+ * wake takes a hundred.
  */
 const FIRST_TURNS = 64;
 const MOST_TURNS = 1024;
@@ -14,7 +15,7 @@ const LEAST_TURNS = 16;
 export class Patience {
   readonly #ask: () => void;
   #streak = 0;
-  #turns = FIRST_TURNS;
+  readonly #turns = new LearntTurns(FIRST_TURNS, LEAST_TURNS, MOST_TURNS);
   #turnsLeft = 0;
   #asking = false;
 
@@ -32,13 +33,12 @@ export class Patience {
   askSoon(): boolean {
     if (this.#asking) return true;
     if (this.#streak > 1) {
-      if (this.#turnsLeft < this.#turns && this.#turnsLeft > 0)
-        this.#turns = Math.min(this.#turns * 2, MOST_TURNS);
-      this.#turnsLeft = this.#turns;
+      if (this.#turnsLeft < this.#turns.count && this.#turnsLeft > 0) this.#turns.paid();
+      this.#turnsLeft = this.#turns.count;
     }
     this.#streak = 0;
     if (this.#turnsLeft === 0) return false;
-    if (--this.#turnsLeft === 0) this.#turns = Math.max(this.#turns >> 1, LEAST_TURNS);
+    if (--this.#turnsLeft === 0) this.#turns.inVain();
     this.#asking = true;
     setImmediate(() => {
       this.#asking = false;

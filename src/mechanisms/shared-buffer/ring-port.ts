@@ -14,6 +14,7 @@ import { RingReader, type RecordSink } from "./ring-reader.js";
 import { type InPlaceWriter, RingWriter } from "./ring-writer.js";
 import { RoomLookout } from "./room-lookout.js";
 import { Spin } from "./spin.js";
+import { Vigil } from "./vigil.js";
 
 /** The most that is read in one turn of the event loop, so that one fast peer does not stop everything else. */
 const BYTES_A_TURN = 256 * 1024;
@@ -63,6 +64,7 @@ export class RingPort implements PacketPort<BatchSink> {
   #sleeps = 0;
   #dataAsleep = false;
   #lingers = 0;
+  readonly #vigil = new Vigil();
   #rungForData = 0;
   #rungForRoom = 0;
 
@@ -252,7 +254,7 @@ export class RingPort implements PacketPort<BatchSink> {
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
       this.#spin?.turned();
-      if (this.lender.turned() >= LINGER_BYTES) this.#lingers = LINGER_TURNS;
+      this.#vigil.read(this.lender.turned());
       this.#run();
     });
     if (!this.#keepsAlive) this.#immediate.unref();
@@ -363,8 +365,7 @@ export class RingPort implements PacketPort<BatchSink> {
     if (leavesInRing) {
       // Nobody needs to be woken for what nobody has asked for.
       if (!isWaitedFor) return;
-      if (this.#lingers > 0) {
-        this.#lingers--;
+      if (this.#vigil.goesOn()) {
         this.continueLater();
         return;
       }

@@ -1,6 +1,8 @@
+import { LearntTurns } from "../learnt-turns.js";
+
 /**
  * For so many turns of the event loop a sender without room looks for some before it asks for a bell: in a stream of large messages there is some within
- * microseconds, and a bell and two wake-ups cost more. It begins with the first number, doubles when looking has found room, and halves when it has not.
+ * microseconds, and a bell and two wake-ups cost more.
  */
 const FIRST_LOOKS = 16;
 const MOST_LOOKS = 64;
@@ -9,7 +11,7 @@ const LEAST_LOOKS = 4;
 /** Looks for room at the next turns of the event loop. */
 export class RoomLookout {
   readonly #look: (isLast: boolean) => boolean;
-  #looks = FIRST_LOOKS;
+  readonly #looks = new LearntTurns(FIRST_LOOKS, LEAST_LOOKS, MOST_LOOKS);
   #left = 0;
   #turn: NodeJS.Immediate | undefined;
   #keepsAlive = true;
@@ -20,7 +22,7 @@ export class RoomLookout {
   }
 
   begin(): void {
-    this.#left = this.#looks;
+    this.#left = this.#looks.count;
     this.#lookSoon();
   }
 
@@ -40,8 +42,8 @@ export class RoomLookout {
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
       const isLast = --this.#left === 0;
-      if (this.#look(isLast)) this.#looks = Math.min(this.#looks * 2, MOST_LOOKS);
-      else if (isLast) this.#looks = Math.max(this.#looks / 2, LEAST_LOOKS);
+      if (this.#look(isLast)) this.#looks.paid();
+      else if (isLast) this.#looks.inVain();
       else this.#lookSoon();
     });
     if (!this.#keepsAlive) this.#turn.unref();
