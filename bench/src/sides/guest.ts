@@ -1,12 +1,13 @@
 // The program of the other side: it connects, does its part of the workload, and ends when the host lets it.
 //
 //   node guest.js TASK      (a GuestTask as JSON), or as a worker thread with ThreadData
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Meeting } from "./contestant.js";
 import type { GuestTask, ThreadData } from "./guests.js";
 import { Calls } from "./calls.js";
-import { measureIdle } from "./idle.js";
+import { measureIdle, OPENED } from "./idle.js";
 import { Ping } from "./ping.js";
 import { Sink } from "./sink.js";
 import { Source } from "./source.js";
@@ -71,7 +72,11 @@ async function idle(): Promise<void> {
   };
   const warm = await openAll(`${task.folder}/few`, task.guests >> 4);
   await untilStep(1);
-  const measured = await measureIdle(task.guests, () => openAll(`${task.folder}/all`, task.guests));
+  const measured = await measureIdle(task.guests, async () => {
+    const links = await openAll(`${task.folder}/all`, task.guests);
+    writeFileSync(`${task.folder}/${OPENED}`, "");
+    return links;
+  });
   report({ role: "idle-guest", ...measured.report });
   await untilStep(2);
   const send = part(style.send, "send", task);

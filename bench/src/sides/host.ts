@@ -1,16 +1,19 @@
 // The program of the first side: it listens, starts the guests, and does its part of the workload.
 //
 //   node host.js TASK      (a Task as JSON)
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Host, Meeting, Style } from "./contestant.js";
 import { type Guest, startGuest } from "./guests.js";
-import { measureIdle } from "./idle.js";
+import { measureIdle, OPENED } from "./idle.js";
 import { Sink } from "./sink.js";
 import { Source } from "./source.js";
 import { load, part, type Task, tell } from "./task.js";
 
 /** How long a guest may take to end after its link has. */
 const GRACE_MILLISECONDS = 2000;
+/** How often the host looks whether the guest has opened all connections. */
+const LOOK_MILLISECONDS = 10;
 
 const task = JSON.parse(process.argv[2] ?? "{}") as Task;
 const { contestant, style } = await load(task);
@@ -80,7 +83,9 @@ async function idle(): Promise<void> {
   const second = await contestant.listen(meetingOf([], all, task.guests));
   const measured = await measureIdle(task.guests, async () => {
     guest.next();
-    return second.accept();
+    const links = await second.accept();
+    while (!existsSync(`${task.folder}/${OPENED}`)) await delay(LOOK_MILLISECONDS);
+    return links;
   });
   tell({ role: "idle-host", ...measured.report });
   const receive = part(style.receive, "receive", task);

@@ -8,6 +8,9 @@ export interface IdleReport {
   readonly idleCpuSeconds: number;
 }
 
+/** A file in the folder of the run: the guest has opened all of its connections. Some mechanisms are open for the host before. */
+export const OPENED = "opened";
+
 /** What opening leaves behind shall be over before anything is measured. */
 const SETTLE_MILLISECONDS = 400;
 const WATCH_MILLISECONDS = 1000;
