@@ -1,4 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { SharedBuffer } from "../../../src/mechanisms/shared-buffer/shared-buffer.js";
+import { loadCore } from "../../../src/native/binding.js";
 import { Vigil } from "../../../src/mechanisms/shared-buffer/vigil.js";
 
 /** Turns of the event loop in which nothing comes, until it is over. */
@@ -67,4 +72,35 @@ describe("a receiver in place that has nothing to read", () => {
     expect(waits.slice(0, 27)).toEqual(Array.from({ length: 27 }, () => 4));
     expect(waits.slice(27)).toEqual(Array.from({ length: 8 }, () => 20));
   });
+});
+
+test("a channel that waits in place is not woken for a message that comes 30 turns after a large one, and is for one that comes after 200", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "sluice-vigil-"));
+  const rung = vi.spyOn(loadCore(), "ringBell");
+  try {
+    await using listener = await SharedBuffer.listen(path.join(folder, "ring"));
+    await using client = await SharedBuffer.connect(path.join(folder, "ring"));
+    await using server = await listener.accept();
+    const send = (): void => client.tryLoan(65_536)?.commit();
+    const turns = async (count: number): Promise<void> => {
+      for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
+    };
+    const bells: number[] = [];
+    let waiting = server.receiveLoan();
+    for (const pause of [0, 1, 30, 200]) {
+      await turns(pause);
+      const before = rung.mock.calls.length;
+      send();
+      bells.push(rung.mock.calls.length - before);
+      (await waiting).release();
+      waiting = server.receiveLoan();
+    }
+    // It ends with the channel.
+    waiting.catch(() => undefined);
+    // Before the first two it slept.
+    expect(bells.slice(2)).toEqual([0, 1]);
+  } finally {
+    rung.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
 });
