@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 // To add a name: see that glibc has a single version of it (`readelf --dyn-syms libc.so.6`), that musl has it, and that their structs agree.
 const allowed = new Set(
   `__errno_location __libc_current_sigrtmax __libc_current_sigrtmin
-   accept4 bind connect getpeername getsockname getsockopt listen recv recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair
+   accept4 bind connect getpeername getsockname getsockopt listen recv recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair
    close fcntl ioctl open pipe2 poll read unlink write writev chmod fchmod flock ftruncate epoll_create1 epoll_ctl epoll_wait eventfd inotify_add_watch inotify_init1 inotify_rm_watch
    mmap munmap sysconf syscall
    pthread_attr_init pthread_attr_setstacksize pthread_create pthread_detach pthread_join

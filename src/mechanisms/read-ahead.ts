@@ -1,25 +1,36 @@
 import { PACKETS_A_READ } from "./receive-memory.js";
 
-/** So many reads of one packet each, one after the other, make it likely that more than one is there. */
-const FULL_READS = 8;
+/** After so many turns in a row that brought one packet or none the next may be different from those before. */
+const TURNS_IN_A_ROW = 8;
 
 /**
- * How many packets a read shall ask for: asking for more than are there costs a system call that finds nothing. A conversation has one packet
- * at a time; where more come, they come in a stream.
+ * How many packets a read shall ask for. A conversation has one at a time, and to ask for a second costs a look that finds nothing. In a stream as many are asked for as one read
+ * takes: fewer would leave some for a read of their own.
  */
 export class ReadAhead {
   packets = 1;
   moreIsLikely = false;
-  #fullReads = 0;
+  #came = 0;
+  #lonely = 0;
 
   /** The read gave so many. */
   gave(count: number): void {
     this.moreIsLikely = count === this.packets && count > 1;
-    if (count < this.packets) {
-      this.packets = count;
-      this.#fullReads = 0;
-    } else if (this.packets > 1 || ++this.#fullReads >= FULL_READS) {
-      this.packets = Math.min(this.packets * 2, PACKETS_A_READ);
+    this.#came += count;
+  }
+
+  /** All reads of a turn are done. */
+  endTurn(): void {
+    const came = this.#came;
+    this.#came = 0;
+    if (came > 1) {
+      this.packets = PACKETS_A_READ;
+      this.#lonely = 0;
+    } else if (++this.#lonely >= TURNS_IN_A_ROW) {
+      const probes = this.packets === 1;
+      this.packets = probes ? PACKETS_A_READ : 1;
+      // One turn shows whether there is a stream.
+      this.#lonely = probes ? TURNS_IN_A_ROW - 1 : 0;
     }
   }
 }

@@ -80,22 +80,23 @@ napi_value receive_packets(struct state *state, struct call *call) {
         .slab = a[1].data,
         .slab_length = a[1].length,
         .offset = SIZE(2),
-        .scratch = a[3].data,
-        .scratch_length = a[3].length,
-        .limit = SIZE(4),
-        .info = INTS(5),
-        .names = a[6].data,
-        .connected = ON(7),
-        .handles = a[8].data == NULL ? NULL : INTS(8),
-        .handles_room = a[8].length,
+        .slot = SIZE(3),
+        .scratch = a[4].data,
+        .scratch_length = a[4].length,
+        .limit = SIZE(5),
+        .info = INTS(6),
+        .names = a[7].data,
+        .connected = ON(8),
+        .handles = a[9].data == NULL ? NULL : INTS(9),
+        .handles_room = a[9].length,
     };
     // Offsets are told as int32.
     if (a[1].length > INT32_MAX || SIZE(2) > a[1].length) return refuse(call, 2, "an offset within a slab below 2 GiB", true);
-    if (a[3].length > INT32_MAX - a[1].length) return refuse(call, 3, "below 2 GiB together with the slab", true);
-    if (a[5].length / PACKET_STRIDE < sink.limit) sink.limit = a[5].length / PACKET_STRIDE;
-    if (sink.names != NULL && a[6].length / NAME_STRIDE < sink.limit) sink.limit = a[6].length / NAME_STRIDE;
-    if (sink.limit == 0) return refuse(call, 4, "1 or more, with room for a record and a name", true);
-    if (sink.handles != NULL && sink.names != NULL) return refuse(call, 8, "undefined where names are wanted", false);
+    if (a[4].length > INT32_MAX - a[1].length) return refuse(call, 4, "below 2 GiB together with the slab", true);
+    if (a[6].length / PACKET_STRIDE < sink.limit) sink.limit = a[6].length / PACKET_STRIDE;
+    if (sink.names != NULL && a[7].length / NAME_STRIDE < sink.limit) sink.limit = a[7].length / NAME_STRIDE;
+    if (sink.limit == 0) return refuse(call, 5, "1 or more, with room for a record and a name", true);
+    if (sink.handles != NULL && sink.names != NULL) return refuse(call, 9, "undefined where names are wanted", false);
     if (sink.handles != NULL && !reserve_handles(state, sink.handles_room)) return number_of(call->env, -ENOMEM);
     int64_t result = packet_receive_many(FD(0), &sink);
     // They are those of the last message.

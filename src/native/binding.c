@@ -194,7 +194,7 @@ static const struct function functions[] = {
     FUNCTIONS(ROW)
     {"writev", "f---", NUMBER, NULL, write_buffers},
     {"sendPackets", "f---A", NUMBER, NULL, send_packets},
-    {"receivePackets", "fBnBnIObJ", NUMBER, NULL, receive_packets},
+    {"receivePackets", "fBnnBnIObJ", NUMBER, NULL, receive_packets},
     {"receiveHandles", "fBII3", NUMBER, NULL, receive_handles},
     {"mqSend", "f---u", NUMBER, NULL, queue_send},
     {"mqReceive", "fBnnI", NUMBER, NULL, queue_receive},

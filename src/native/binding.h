@@ -40,7 +40,7 @@ void state_leave(struct state *state);
 
 // ---- arguments ------------------------------------------------------------------------------------------------------
 
-enum { MOST_ARGUMENTS = 9, PATH_ROOM = 4096 };
+enum { MOST_ARGUMENTS = 10, PATH_ROOM = 4096 };
 
 struct argument {
     int64_t number;

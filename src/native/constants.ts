@@ -135,7 +135,7 @@ export const F_SEAL_FUTURE_WRITE = 16;
 /** Int32 fields that `receivePackets` writes for each packet. */
 export const PACKET_STRIDE = 8;
 export const PACKET_OFFSET = 0;
-/** Bytes that were stored, at `PACKET_OFFSET` of the slab and, beyond its end, in scratch. */
+/** Bytes that were stored, at `PACKET_OFFSET` of the slab, or of scratch (`PACKET_OVERFLOWED`). */
 export const PACKET_LENGTH = 1;
 export const PACKET_FLAGS = 2;
 export const PACKET_PID = 3;
@@ -150,13 +150,13 @@ export const PACKET_FULL_LENGTH = 7;
 /** Bytes between two names in `names`. */
 export const NAME_STRIDE = 112;
 
-/** The message was longer than slab and scratch together: its rest is lost. */
+/** The message was longer than its place in the slab and its share of scratch: its rest is lost. */
 export const PACKET_TRUNCATED = 1;
 /** Fields pid, uid and gid hold what the kernel said of the sender (SO_PASSCRED). Of somebody connected they are read only where descriptors are taken. */
 export const PACKET_HAS_CREDENTIALS = 2;
 /** Not a message: the peer has ended its sending side. Nothing follows. */
 export const PACKET_END = 4;
-/** The message ran over the slab's end: its tail lies at the start of scratch. It is the last of its batch. */
+/** The message was longer than its place in the slab: all of it lies in scratch, which the next call writes over. */
 export const PACKET_OVERFLOWED = 8;
 /** Not a message: reading failed after the packets before this record; `PACKET_FULL_LENGTH` has the errno. */
 export const PACKET_FAILED = 16;

@@ -120,6 +120,7 @@ struct packet_sink {
     uint8_t *slab;
     size_t slab_length;
     size_t offset;
+    size_t slot; // of the slab for each message of one system call; 0: one message a call, which has all that is left
     uint8_t *scratch;
     size_t scratch_length;
     int32_t *info;

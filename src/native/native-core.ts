@@ -192,10 +192,13 @@ export interface NativeCore {
     to: SocketName | undefined,
   ): number;
   /**
-   * recvmsg(2) with MSG_DONTWAIT until nothing is there, `maxPackets` were read, or slab and records are full. Messages are laid one after
-   * another into `slab` from `offset`, each at a multiple of 8 counted from the array's start; a message that does not fit
-   * goes on in `scratch`, is marked `PACKET_OVERFLOWED` and is the last. So scratch should be as long as the largest message allowed,
-   * and what is longer than both is marked `PACKET_TRUNCATED`.
+   * recvmmsg(2) with MSG_DONTWAIT until nothing is there, `maxPackets` were read, or slab and records are full. Messages are laid one after
+   * another into `slab` from `offset`, each at a multiple of 8 counted from the array's start. With a `slot` up to 16 of them are read by one system call, each into so many
+   * bytes of the slab before they are moved together; with 0 each is read by a call of its own, into all that is left of the slab.
+   *
+   * What is longer than its slot lies whole in `scratch`, marked `PACKET_OVERFLOWED`, and ends the batch after the messages of the same system call, among which scratch is
+   * divided in equal shares. So scratch should be as long as the largest message allowed, and 16 times as long where there is a `slot`; what is longer than both
+   * is marked `PACKET_TRUNCATED`.
    *
    * For each packet one record of `PACKET_STRIDE` is written to `info`, and the sender's name (on sockets of the network: endpoint) to `names` unless that is undefined. Descriptors
    * that come along are closed, unless there are `handles` (and no `names`): then they belong to this thread, a message with some is the last that is read, and
@@ -211,6 +214,7 @@ export interface NativeCore {
     fd: number,
     slab: Uint8Array,
     offset: number,
+    slot: number,
     scratch: Uint8Array,
     maxPackets: number,
     info: Int32Array,

@@ -154,7 +154,7 @@ const signatures: Record<string, string> = {
   droppedPackets: "fd",
   sendPacket: "fd bytes offset offset optionalName",
   sendPackets: "fd buffers zero one optionalName",
-  receivePackets: "fd bytes offset bytes one ints optionalBytes boolean",
+  receivePackets: "fd bytes offset size bytes one ints optionalBytes boolean",
   sendHandles: "fd bytes ints",
   receiveHandles: "fd bytes ints ints",
   ringBell: "fd",
@@ -277,12 +277,14 @@ test("a detached buffer is one of length 0", () => {
 test("receivePackets() refuses a slab, records or names without room for one packet", () => {
   const room = new Uint8Array(64);
   const info = new Int32Array(8);
-  expect(() => core.receivePackets(3, room, 65, room, 1, info, undefined, true)).toThrow(RangeError);
-  expect(() => core.receivePackets(3, room, 0, room, 0, info, undefined, true)).toThrow(RangeError);
-  expect(() => core.receivePackets(3, room, 0, room, 1, new Int32Array(7), undefined, true)).toThrow(
+  expect(() => core.receivePackets(3, room, 65, 0, room, 1, info, undefined, true)).toThrow(RangeError);
+  expect(() => core.receivePackets(3, room, 0, 0, room, 0, info, undefined, true)).toThrow(RangeError);
+  expect(() => core.receivePackets(3, room, 0, 0, room, 1, new Int32Array(7), undefined, true)).toThrow(
     RangeError,
   );
-  expect(() => core.receivePackets(3, room, 0, room, 1, info, new Uint8Array(111), true)).toThrow(RangeError);
+  expect(() => core.receivePackets(3, room, 0, 0, room, 1, info, new Uint8Array(111), true)).toThrow(
+    RangeError,
+  );
 });
 
 test("what pollOpen() returns is taken by the poll functions only while it is open", () => {

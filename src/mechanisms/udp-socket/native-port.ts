@@ -12,7 +12,6 @@ import {
   PACKET_FAILED,
   PACKET_FLAGS,
   PACKET_FULL_LENGTH,
-  PACKET_LENGTH,
   PACKET_OFFSET,
   PACKET_OVERFLOWED,
   PACKET_STRIDE,
@@ -22,7 +21,7 @@ import {
 } from "../../native/constants.js";
 import type { Endpoint, NativeCore } from "../../native/native-core.js";
 import { fromEndpoint, interfaceIndex, textOf, toEndpoint } from "../internet-address.js";
-import { joined, memory, reserve } from "../receive-memory.js";
+import { copiedFromScratch, memory, reserve } from "../receive-memory.js";
 import { ReadAhead } from "../read-ahead.js";
 import { checkDestination } from "./destination.js";
 import type { SocketPlan } from "./options.js";
@@ -210,17 +209,19 @@ export class NativeUdpPort implements UdpPort {
     for (let reads = 0; reads < READS_A_TURN && this.#reading; reads++) {
       if (!this.#readBatch() || !this.#readAhead.moreIsLikely) break;
     }
+    this.#readAhead.endTurn();
     this.#sink.arrived();
   }
 
   /** Reads once. Whether anything was there. */
   #readBatch(): boolean {
-    reserve(this.#expected, LONGEST);
+    const slot = reserve(this.#expected, LONGEST, this.#readAhead.packets);
     const { slab, scratch, info } = memory;
     const count = this.#core.receivePackets(
       this.#fd,
       slab,
       memory.offset,
+      slot,
       scratch,
       this.#readAhead.packets,
       info,
@@ -243,11 +244,12 @@ export class NativeUdpPort implements UdpPort {
       }
       if (length > largest) largest = length;
       const start = info[record + PACKET_OFFSET] ?? 0;
-      const message =
-        (flags & PACKET_OVERFLOWED) === 0
-          ? new BufferView(slab.buffer, slab.byteOffset + start, length)
-          : joined(slab, start, scratch, info[record + PACKET_LENGTH] ?? 0);
-      memory.offset = Math.min(start + length, slab.length);
+      let message: Buffer;
+      if ((flags & PACKET_OVERFLOWED) !== 0) message = copiedFromScratch(start, length);
+      else {
+        message = new BufferView(slab.buffer, slab.byteOffset + start, length);
+        memory.offset = start + length;
+      }
       if (!this.#sink.packet(message, this.hasPeer ? undefined : this.#sent(index))) this.#reading = false;
     }
     this.#expected = Math.max(largest, this.#expected >> 1);

@@ -41,6 +41,7 @@ const errnos: Readonly<Record<string, readonly Errno[]>> = {
   read: ["EINTR", "EIO"],
   realloc: memory,
   recv: receiving,
+  recvmmsg: receiving,
   recvmsg: receiving,
   send: sending,
   sendmmsg: sending,
@@ -84,6 +85,7 @@ const errnos: Readonly<Record<string, readonly Errno[]>> = {
 const shortCalls = new Set([
   "read",
   "recv",
+  "recvmmsg",
   "recvmsg",
   "send",
   "sendmmsg",

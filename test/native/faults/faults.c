@@ -28,8 +28,8 @@
     X(accept4) X(bind) X(calloc) X(chmod) X(close) X(connect) X(eventfd) X(fchmod) X(fcntl) X(flock) X(ftruncate)      \
     X(getpeername) X(getsockname) X(getsockopt) X(inotify_add_watch) X(inotify_init1) X(inotify_rm_watch) X(ioctl)     \
     X(kill) X(listen) X(malloc) X(mmap) X(munmap) X(open) X(pipe2) X(poll) X(pthread_create) X(read) X(realloc)        \
-    X(recv) X(recvmsg) X(send) X(sendmmsg) X(sendmsg) X(sendto) X(setsockopt) X(shutdown) X(sigaction) X(socket)       \
-    X(socketpair) X(syscall) X(unlink) X(uv_poll_init) X(uv_poll_start) X(uv_thread_create_ex) X(write) X(writev)
+    X(recv) X(recvmmsg) X(recvmsg) X(send) X(sendmmsg) X(sendmsg) X(sendto) X(setsockopt) X(shutdown) X(sigaction)      \
+    X(socket) X(socketpair) X(syscall) X(unlink) X(uv_poll_init) X(uv_poll_start) X(uv_thread_create_ex) X(write) X(writev)
 #define NUMBERED(X)                                                                                                    \
     X(capset) X(dup3) X(fallocate) X(futex) X(memfd_create) X(mknodat) X(mq_getsetattr) X(mq_open) X(mq_timedreceive)  \
     X(mq_timedsend) X(mq_unlink) X(msgctl) X(msgget) X(msgrcv) X(msgsnd) X(pidfd_open) X(pidfd_send_signal) X(prctl)   \
@@ -295,6 +295,18 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     // Of several messages it may always send the first ones only.
     if (rule->kind == SHORT) count = (unsigned)fewer(rule, count);
     return __real_sendmmsg(fd, messages, count, flags);
+}
+
+int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+    const struct rule *rule = begin(CALL_recvmmsg);
+    if (rule->kind == FAIL) {
+        errno = rule->value;
+        return -1;
+    }
+    if (rule->kind == SHORT) count = (unsigned)fewer(rule, count);
+    return __real_recvmmsg(fd, messages, count, flags, timeout);
 }
 
 // ---- calls by number ------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ import {
   PACKET_FULL_LENGTH,
   PACKET_HAD_HANDLES,
   PACKET_HANDLES,
-  PACKET_LENGTH,
   PACKET_OFFSET,
   PACKET_OVERFLOWED,
   PACKET_STRIDE,
@@ -36,7 +35,7 @@ import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
 import { handlesNeedBytes, peerDied, sendError, tooManyHandles, truncated } from "./port-errors.js";
-import { joined, memory, PACKETS_A_READ, reserve } from "../../receive-memory.js";
+import { copiedFromScratch, memory, PACKETS_A_READ, reserve } from "../../receive-memory.js";
 import { Senders } from "./senders.js";
 import { readLimit } from "./traits.js";
 
@@ -305,6 +304,7 @@ export class NativePort implements PacketPort, PairedPort {
       // When in doubt the poll calls again.
       if (read === 0 || !this.#readAhead.moreIsLikely || !this.#reading || this.#ended || this.#closed) break;
     }
+    this.#readAhead.endTurn();
     if (this.#closed) return;
     this.#sink.arrived();
     // Of the end of a datagram pair no poll tells: it is where nothing more is to be read.
@@ -313,13 +313,14 @@ export class NativePort implements PacketPort, PairedPort {
 
   /** Reads once and returns how much it was, in bytes and packets; 0: nothing more is there. */
   #readBatch(): number {
-    reserve(this.#expected, this.#readLimit);
+    const slot = reserve(this.#expected, this.#readLimit, this.#readAhead.packets);
     const { slab, scratch, info } = memory;
     const named = !this.hasPeer;
     const count = this.#core.receivePackets(
       this.#fd,
       slab,
       memory.offset,
+      slot,
       scratch,
       this.#readAhead.packets,
       info,
@@ -355,11 +356,12 @@ export class NativePort implements PacketPort, PairedPort {
         continue;
       }
       const start = info[record + PACKET_OFFSET] ?? 0;
-      const message =
-        (flags & PACKET_OVERFLOWED) === 0
-          ? new BufferView(memory.slabMemory, start, length)
-          : joined(slab, start, scratch, info[record + PACKET_LENGTH] ?? 0);
-      memory.offset = Math.min(start + length, slab.length);
+      let message: Buffer;
+      if ((flags & PACKET_OVERFLOWED) !== 0) message = copiedFromScratch(start, length);
+      else {
+        message = new BufferView(memory.slabMemory, start, length);
+        memory.offset = start + length;
+      }
       this.#found = true;
       if (!this.#sink.packet(message, details)) this.#reading = false;
     }
@@ -410,13 +412,14 @@ export class NativePort implements PacketPort, PairedPort {
    */
   #endInOrder(): void {
     this.#core.shutdownSocket(this.#fd, SHUT_RDWR);
-    reserve(0, this.#readLimit);
+    reserve(0, this.#readLimit, 1);
     const { slab, scratch, info, offset } = memory;
     for (let round = 0; round < CLOSE_ROUNDS; round++) {
       const count = this.#core.receivePackets(
         this.#fd,
         slab,
         offset,
+        0,
         scratch,
         PACKETS_A_READ,
         info,

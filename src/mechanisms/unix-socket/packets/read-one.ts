@@ -20,7 +20,7 @@ export type ReadOutcome = { readonly bytes: Buffer; readonly length: number } | 
 /** Reads one packet of at most `limit` bytes with the core. For moments that are rare: many packets are read by {@link NativePort}. */
 export function readOne(core: NativeCore, fd: number, limit: number, isSeqpacket: boolean): ReadOutcome {
   if (buffer.length < limit) buffer = Buffer.allocUnsafeSlow(limit);
-  const count = core.receivePackets(fd, buffer, 0, NO_MORE, 1, info, undefined, isSeqpacket);
+  const count = core.receivePackets(fd, buffer, 0, 0, NO_MORE, 1, info, undefined, isSeqpacket);
   if (count === -EAGAIN) return "nothing";
   if (count === -ECONNRESET) return "reset";
   if (count < 0) throw fromErrno(count, { operation: "receive", syscall: "recvmsg" });

@@ -7,9 +7,11 @@
 #include <sys/un.h>
 
 static ssize_t kernel_recvmsg(int fd, struct msghdr *message, int flags);
+static int kernel_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
 static int kernel_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
 static ssize_t kernel_sendmsg(int fd, const struct msghdr *message, int flags);
 #define recvmsg kernel_recvmsg
+#define recvmmsg kernel_recvmmsg
 #define sendmmsg kernel_sendmmsg
 #define sendmsg kernel_sendmsg
 #include "handle.c"
@@ -20,6 +22,7 @@ static ssize_t kernel_sendmsg(int fd, const struct msghdr *message, int flags);
 enum { FIRST_FD = 1000, MOST_FDS = 20000 };
 
 static int given_fds;         // numbers from FIRST_FD on
+static uint8_t given_packets; // each is full of its number
 static bool exact_accounts;   // no control message of this run was any bytes
 static uint8_t closed[MOST_FDS];
 
@@ -97,9 +100,10 @@ static ssize_t kernel_recvmsg(int fd, struct msghdr *message, int flags) {
         return -1;
     }
     size_t full = take_below(6000), left = full;
+    if (full > 0) given_packets++;
     for (size_t i = 0; i < message->msg_iovlen; i++) {
         size_t part = left < message->msg_iov[i].iov_len ? left : message->msg_iov[i].iov_len;
-        if (part > 0) memset(message->msg_iov[i].iov_base, 0x5a, part);
+        if (part > 0) memset(message->msg_iov[i].iov_base, given_packets, part);
         left -= part;
     }
     if (left > 0) message->msg_flags |= MSG_TRUNC;
@@ -115,6 +119,18 @@ static ssize_t kernel_recvmsg(int fd, struct msghdr *message, int flags) {
     return (ssize_t)((flags & MSG_TRUNC) != 0 ? full : full - left);
 }
 
+// Of several it gives as many as there are: an error after some is told by the next call.
+static int kernel_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+    REQUIRE(count > 1 && timeout == NULL);
+    unsigned given = 0;
+    for (; given < count; given++) {
+        ssize_t full = kernel_recvmsg(fd, &messages[given].msg_hdr, flags);
+        if (full < 0) break;
+        messages[given].msg_len = (unsigned)full;
+    }
+    return given > 0 ? (int)given : -1;
+}
+
 static void account(const int32_t *taken, int64_t count) {
     if (!exact_accounts) return;
     for (int64_t i = 0; i < count; i++) {
@@ -127,7 +143,8 @@ static void account(const int32_t *taken, int64_t count) {
 static void receive_packets(void) {
     struct packet_sink sink = {
         .slab_length = take_below(5000),
-        .scratch_length = take_below(600),
+        .slot = (take_byte() & 1) != 0 ? take_below(800) : 0,
+        .scratch_length = take_below((take_byte() & 1) != 0 ? 600 : 12000),
         .limit = 1 + take_below(12),
         .connected = (take_byte() & 1) != 0,
         .handles_room = take_below(HANDLES_A_MESSAGE + 20),
@@ -141,7 +158,8 @@ static void receive_packets(void) {
 
     int64_t count = packet_receive_many(1, &sink);
     REQUIRE(count <= (int64_t)sink.limit);
-    size_t free_from = sink.offset;
+    size_t slab_from = sink.offset < sink.slab_length ? sink.offset : sink.slab_length, scratch_from = 0;
+    uint8_t number = 0;
     int64_t taken = 0;
     for (int64_t i = 0; i < count; i++) {
         const int32_t *record = sink.info + i * PACKET_STRIDE;
@@ -150,19 +168,24 @@ static void receive_packets(void) {
             REQUIRE(last);
             continue;
         }
-        size_t offset = (size_t)record[0], stored = (size_t)record[1];
-        size_t room = offset < sink.slab_length ? sink.slab_length - offset : 0;
-        REQUIRE(offset >= free_from && offset % 8 == 0);
-        REQUIRE(stored <= room + sink.scratch_length && stored <= (size_t)record[7]);
-        REQUIRE(((record[2] & OVERFLOWED) != 0) == (stored > room));
-        REQUIRE(((record[2] & TRUNCATED) != 0) == (stored < (size_t)record[7]));
-        if ((record[2] & OVERFLOWED) != 0) REQUIRE(last);
+        size_t offset = (size_t)record[0], stored = (size_t)record[1], full = (size_t)record[7];
+        bool overflowed = (record[2] & OVERFLOWED) != 0;
+        if (overflowed) {
+            REQUIRE(offset >= scratch_from && offset + stored <= sink.scratch_length);
+            scratch_from = offset + stored;
+        } else {
+            REQUIRE(offset >= slab_from && (offset % 8 == 0 || offset == sink.slab_length));
+            REQUIRE(offset + stored <= sink.slab_length);
+            slab_from = offset + stored;
+        }
+        REQUIRE(((record[2] & TRUNCATED) != 0) == (stored < full));
+        if (full > 0) number++;
+        for (size_t k = 0; k < stored; k++) REQUIRE((overflowed ? sink.scratch : sink.slab)[offset + k] == number);
         if (sink.names != NULL) REQUIRE(record[6] >= 0 && (sink.handles != NULL || record[6] <= NAME_STRIDE));
         if (sink.handles != NULL && sink.names == NULL) {
             REQUIRE(record[6] == 0 || last);
             taken += record[6];
         }
-        free_from = offset + stored;
     }
     REQUIRE(taken <= (int64_t)sink.handles_room);
     // With both, one word of the record would have two meanings: the binding asks for one of them.
@@ -239,6 +262,7 @@ static void send_packets(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     input_begin(bytes, length);
     given_fds = 0;
+    given_packets = 0;
     exact_accounts = true;
     memset(closed, 0, sizeof closed);
     switch (take_byte() % 3) {

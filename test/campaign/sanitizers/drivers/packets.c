@@ -41,24 +41,24 @@ static void send_one(struct thread *self, int fd, bool with_handles, struct owne
     free(bytes);
 }
 
-static void check(const struct packet_sink *sink, const int32_t *record, size_t room) {
+static void check(const struct packet_sink *sink, const int32_t *record) {
     size_t offset = (size_t)record[0], stored = (size_t)record[1], full = (size_t)record[7];
     EXPECT(stored <= full && full <= LARGEST, "%zu of %zu bytes", stored, full);
     EXPECT((record[2] & ~(TRUNCATED | CREDENTIALS | OVERFLOWED | HAD_HANDLES)) == 0, "flags %d", record[2]);
     EXPECT(((record[2] & TRUNCATED) != 0) == (stored < full), "cut in silence: %zu of %zu", stored, full);
-    size_t here = offset < room ? room - offset : 0;
+    const uint8_t *bytes = (record[2] & OVERFLOWED) != 0 ? sink->scratch : sink->slab;
     for (size_t i = 0; i < stored; i++) {
-        uint8_t byte = i < here ? sink->slab[offset + i] : sink->scratch[i - here];
-        EXPECT(byte == byte_at(full, i), "byte %zu of %zu is %u", i, full, byte);
+        EXPECT(bytes[offset + i] == byte_at(full, i), "byte %zu of %zu is %u", i, full, bytes[offset + i]);
     }
 }
 
 static void receive(struct thread *self, int fd, bool with_handles) {
     // Everything of exact size again.
-    size_t room = 8 + pick(self, 2 * LARGEST), spare = pick(self, LARGEST), handles_room = pick(self, HANDLES + 1);
+    size_t room = 8 + pick(self, 2 * LARGEST), spare = pick(self, 3 * LARGEST), handles_room = pick(self, HANDLES + 1);
     struct packet_sink sink = {
         .slab = malloc(room),
         .slab_length = room,
+        .slot = pick(self, 2) == 0 ? 0 : pick(self, LARGEST),
         .scratch = malloc(spare + 1),
         .scratch_length = spare,
         .info = malloc(MANY * PACKET_STRIDE * sizeof(int32_t)),
@@ -71,7 +71,7 @@ static void receive(struct thread *self, int fd, bool with_handles) {
     EXPECT(count == -EAGAIN || (count > 0 && count <= (int64_t)sink.limit), "receive: %lld", (long long)count);
     for (int64_t i = 0; i < count; i++) {
         const int32_t *record = sink.info + i * PACKET_STRIDE;
-        check(&sink, record, room);
+        check(&sink, record);
         for (int32_t handle = 0; sink.handles != NULL && handle < record[6]; handle++) {
             EXPECT(descriptor_is_close_on_exec(sink.handles[handle]) == 1, "a descriptor that children would inherit");
             descriptor_close(sink.handles[handle]);
