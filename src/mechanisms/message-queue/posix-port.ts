@@ -17,7 +17,7 @@ import {
 } from "../../native/binding.js";
 import type { MessageQueueStatus } from "./options.js";
 import type { OpenQueue } from "./posix-queue.js";
-import { Patience } from "./patience.js";
+import { BusyPoll } from "../busy-poll.js";
 import { type Place, queueFailed } from "./queue-errors.js";
 import type { QueuePort, QueueSink, Wanted } from "./queue-port.js";
 import { copyOut, memory, MESSAGES_A_READ, reserve } from "./receive-memory.js";
@@ -30,7 +30,7 @@ export class PosixPort implements QueuePort {
   readonly #queue: OpenQueue;
   readonly #place: Place;
   readonly #poll: Poll;
-  readonly #patience = new Patience(() => {
+  readonly #busyPoll = new BusyPoll(() => {
     this.#askAgain();
   });
   #sink!: QueueSink;
@@ -56,15 +56,16 @@ export class PosixPort implements QueuePort {
   send(messages: readonly Uint8Array[], start: number, end: number, grade: number): number {
     const sent = this.#core.mqSend(this.#queue.fd, messages, start, end, grade);
     STEP: reached("posix queue: sent");
-    if (sent >= 0) return sent;
+    if (sent >= 0) {
+      this.#busyPoll.found(sent);
+      return sent;
+    }
     if (sent === -EAGAIN) return 0;
     throw queueFailed(sent, this.#place, "send to", { syscall: "mq_send" });
   }
 
   sendLater(message: Uint8Array, grade: number): void {
     this.#later = { message: [message], grade };
-    // A queue that is full has a stream of messages to carry.
-    this.#patience.found(2);
     this.watch();
   }
 
@@ -80,7 +81,7 @@ export class PosixPort implements QueuePort {
     );
     if (count > 0) {
       STEP: reached("posix queue: taken");
-      this.#patience.found(count);
+      this.#busyPoll.found(count);
       return copyOut(count);
     }
     if (count !== -EAGAIN)
@@ -94,7 +95,7 @@ export class PosixPort implements QueuePort {
 
   watch(): void {
     if (this.#closed) return;
-    if (this.#patience.askSoon()) {
+    if (this.#busyPoll.goesOn()) {
       // While it asks by itself nothing may watch: every message that is sent or received wakes whoever watches the queue, on the other side's time.
       if (this.#watched !== 0) this.#poll.set((this.#watched = 0));
       return;

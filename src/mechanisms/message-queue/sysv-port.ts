@@ -18,7 +18,7 @@ import {
 } from "../../native/binding.js";
 import { EmptyMessages } from "./empty-messages.js";
 import type { MessageQueueStatus } from "./options.js";
-import { Patience } from "./patience.js";
+import { BusyPoll } from "../busy-poll.js";
 import { queueFailed } from "./queue-errors.js";
 import { ANY, type QueuePort, type QueueSink, type Wanted } from "./queue-port.js";
 import { copyOut, memory, MESSAGES_A_READ, reserve } from "./receive-memory.js";
@@ -39,7 +39,7 @@ export class SysvPort implements QueuePort {
   readonly #waits: SysvWaits;
   readonly #waiting = new Map<number, SysvWait>();
   readonly #empty = new EmptyMessages();
-  readonly #patience = new Patience(() => {
+  readonly #busyPoll = new BusyPoll(() => {
     this.#askAgain();
   });
   #sink!: QueueSink;
@@ -65,7 +65,10 @@ export class SysvPort implements QueuePort {
   send(messages: readonly Uint8Array[], start: number, end: number, grade: number): number {
     const sent = this.#core.msgSend(this.#queue.id, messages, start, end, grade);
     STEP: reached("sysv queue: sent");
-    if (sent >= 0) return sent;
+    if (sent >= 0) {
+      this.#busyPoll.found(sent);
+      return sent;
+    }
     if (sent === -EAGAIN) return 0;
     const error = this.#failed(sent, "send to", "msgsnd");
     if (isGone(sent)) this.#sink.fail(error);
@@ -74,9 +77,7 @@ export class SysvPort implements QueuePort {
 
   sendLater(message: Uint8Array, grade: number): void {
     this.#later = { message: [message], grade };
-    // A queue that is full has a stream of messages to carry.
-    this.#patience.found(2);
-    this.#askSoon();
+    this.#goesOn();
   }
 
   take(selection: number, most: number): Buffer[] {
@@ -94,7 +95,8 @@ export class SysvPort implements QueuePort {
     );
     if (count > 0) {
       STEP: reached("sysv queue: taken");
-      this.#patience.found(count);
+      // To be woken by a thread is dear also in a conversation, and the answers to what comes go by another queue: they count here.
+      this.#busyPoll.found(count + 1);
       return copyOut(count);
     }
     if (count !== -ENOMSG) this.#takeFailed(count);
@@ -117,7 +119,7 @@ export class SysvPort implements QueuePort {
     }
     for (const selection of this.#wanted.keys()) {
       if (this.#waiting.has(selection)) continue;
-      this.#askSoon();
+      this.#goesOn();
       return;
     }
   }
@@ -158,15 +160,15 @@ export class SysvPort implements QueuePort {
 
   // ---- without a thread, for a while ------------------------------------------------------------------------------
 
-  #askSoon(): void {
-    if (!this.#closed && !this.#patience.askSoon()) this.#waitInThreads();
+  #goesOn(): void {
+    if (!this.#closed && !this.#busyPoll.goesOn()) this.#waitInThreads();
   }
 
   #askAgain(): void {
     if (this.#closed) return;
     if (this.#later !== undefined) this.#sendNow();
     if (this.#wanted.size > 0 && !this.#closed) this.#sink.readable();
-    if (this.#later !== undefined || this.#isUnwatched()) this.#askSoon();
+    if (this.#later !== undefined || this.#isUnwatched()) this.#goesOn();
   }
 
   #isUnwatched(): boolean {
@@ -206,7 +208,7 @@ export class SysvPort implements QueuePort {
     if (message === undefined) return;
     this.#waits.toSend(this.#queue.id, grade, message, (result) => {
       STEP: reached("sysv queue: sent by a thread");
-      this.#patience.found(2);
+      this.#busyPoll.found(1);
       if (this.#closed) return;
       if (result < 0) this.#sink.fail(this.#failed(result, "send to", "msgsnd"));
       else this.#sink.sent();

@@ -1,4 +1,4 @@
-import { LearntTurns } from "../learnt-turns.js";
+import { LearntTurns } from "./learnt-turns.js";
 
 /**
  * For so many turns of the event loop a sender without room looks for some before it asks for a bell: in a stream of large messages there is some within

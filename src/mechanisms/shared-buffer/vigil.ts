@@ -1,4 +1,4 @@
-import { LearntTurns } from "../learnt-turns.js";
+import { LearntTurns } from "./learnt-turns.js";
 
 /** When a turn has read at least this much the peer is probably still writing. */
 const LIKELY_BYTES = 4096;

@@ -28,6 +28,7 @@ import {
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
+import { BusyPoll } from "../../busy-poll.js";
 import { Courtesy } from "../../courtesy.js";
 import { OwnedHandle } from "../../owned-handle.js";
 import { ReadAhead } from "../../read-ahead.js";
@@ -74,6 +75,9 @@ export class NativePort implements PacketPort, PairedPort {
   readonly #senders: Senders | undefined;
   readonly #destinations: Destinations | undefined;
   readonly #poll: Poll;
+  readonly #busyPoll = new BusyPoll(() => {
+    this.#ask();
+  });
   #sink!: PacketSink;
   #watched = 0;
   #reading = false;
@@ -92,9 +96,9 @@ export class NativePort implements PacketPort, PairedPort {
   #expected = 0;
   readonly #readAhead = new ReadAhead();
   #courtesy: Courtesy | undefined;
-  // How often something was given to the kernel, and whether a read has found something.
+  // How often something was given to the kernel, and how many messages were read.
   #sends = 0;
-  #found = false;
+  #received = 0;
   // Where descriptors that come with a message are put.
   readonly #handles: Int32Array | undefined;
 
@@ -129,7 +133,9 @@ export class NativePort implements PacketPort, PairedPort {
     this.#destinations = destinations;
     this.sendWith = (packet, { to }) => {
       this.#sends++;
-      return destinations.send(packet, to);
+      const isSent = destinations.send(packet, to);
+      if (isSent) this.#busyPoll.found(1);
+      return isSent;
     };
   }
 
@@ -153,12 +159,13 @@ export class NativePort implements PacketPort, PairedPort {
       if (result < 0 && result !== -EAGAIN && next === start) throw this.#sendFailed(result);
       // Fewer than asked for: why, the next send is told, once the poll says that there is room or that the peer is gone.
       this.#blocked = true;
-      this.#watch();
       if (result <= 0) break;
       this.#window = Math.max(result + (result >> 1), LEAST_AT_ONCE);
       next += result;
       break;
     }
+    this.#busyPoll.found(next - start);
+    if (this.#blocked && !this.#busyPoll.isOn) this.#settle();
     return next - start;
   }
 
@@ -200,6 +207,7 @@ export class NativePort implements PacketPort, PairedPort {
   close(graceful: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#busyPoll.stop();
     this.#poll.close();
     this.#destinations?.close();
     if (graceful && this.#isSeqpacket) this.#endInOrder();
@@ -213,6 +221,7 @@ export class NativePort implements PacketPort, PairedPort {
   setRef(alive: boolean): void {
     if (alive) this.#poll.ref();
     else this.#poll.unref();
+    this.#busyPoll.setRef(alive);
     this.#destinations?.setRef(alive);
   }
 
@@ -223,11 +232,34 @@ export class NativePort implements PacketPort, PairedPort {
 
   // ---- events ---------------------------------------------------------------------------------------------------------
 
+  /** After whatever may have left or come: decides how to learn of more. */
+  #settle(): void {
+    if (this.#closed) return;
+    if (this.#blocked || this.#mayRead()) this.#busyPoll.goesOn();
+    else this.#busyPoll.stop();
+    this.#watch();
+  }
+
+  #ask(): void {
+    this.#roomAgain();
+    if (this.#mayRead()) this.#readAndCount();
+    this.#settle();
+  }
+
+  #roomAgain(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#destinations?.ownWritable();
+    if (this.hasPeer) this.#sink.writable();
+  }
+
   #watch(): void {
     if (this.#closed) return;
     // DISCONNECT alone keeps an open channel that does not read alive, and holds the place of what to do when the peer goes.
     const idle = this.#hungUp || this.#ended ? 0 : DISCONNECT;
-    const events = (this.#reading && !this.#ended ? READABLE : idle) | (this.#blocked ? WRITABLE : 0);
+    const events = this.#busyPoll.isOn
+      ? 0
+      : (this.#reading && !this.#ended ? READABLE : idle) | (this.#blocked ? WRITABLE : 0);
     if (events === this.#watched) return;
     this.#watched = events;
     this.#poll.set(events);
@@ -246,15 +278,11 @@ export class NativePort implements PacketPort, PairedPort {
       this.#watch();
       return;
     }
-    if ((events & WRITABLE) !== 0 && this.#blocked) {
-      this.#blocked = false;
-      this.#destinations?.ownWritable();
-      if (this.hasPeer) this.#sink.writable();
-    }
+    if ((events & WRITABLE) !== 0) this.#roomAgain();
     if (this.#closed) return;
-    if ((events & READABLE) !== 0 && this.#reading) this.#read();
+    if ((events & READABLE) !== 0 && this.#reading) this.#readAndCount();
     else if ((events & DISCONNECT) !== 0) this.#hungUp = true;
-    this.#watch();
+    this.#settle();
   }
 
   #fail(result: number): void {
@@ -279,9 +307,9 @@ export class NativePort implements PacketPort, PairedPort {
   }
 
   #look(): boolean {
-    this.#found = false;
+    const before = this.#received;
     if (this.#mayRead()) this.#read();
-    return this.#found || !this.#mayRead();
+    return this.#received !== before || !this.#mayRead();
   }
 
   #mayRead(): boolean {
@@ -294,6 +322,12 @@ export class NativePort implements PacketPort, PairedPort {
     setImmediate(() => {
       if (this.#mayRead()) this.#read();
     });
+  }
+
+  #readAndCount(): void {
+    const before = this.#received;
+    this.#read();
+    this.#busyPoll.found(this.#received - before);
   }
 
   #read(): void {
@@ -362,7 +396,7 @@ export class NativePort implements PacketPort, PairedPort {
         message = new BufferView(memory.slabMemory, start, length);
         memory.offset = start + length;
       }
-      this.#found = true;
+      this.#received++;
       if (!this.#sink.packet(message, details)) this.#reading = false;
     }
     this.#expected = Math.min(Math.max(largest, this.#expected >> 1), this.#readLimit);

@@ -1,0 +1,84 @@
+/** So many turns of the event loop, of about a microsecond each, one packet pays for: to be woken costs both sides more. */
+const TURNS_A_PACKET = 4;
+const MOST_TURNS = 64;
+/** Turns that found something, by which busy polling has paid. Few do where both sides share a processor: then the other can only go on when this one is interrupted. */
+const GOOD_TURNS = 16;
+/** Occasions that are passed over after busy polling in vain; twice as many after each further time, and half as many after each that paid. */
+const MOST_PASSED = 4096;
+
+/**
+ * While packets come or go one after another, a socket or queue is asked at each turn of the event loop instead of being watched (busy polling). Nobody is woken then, and the kernel
+ * need not tell epoll(7) of each packet on both sides. What comes and goes pays for the turns, so that slow traffic does not keep the processor busy; and where busy polling
+ * brings nothing it is rarely tried.
+ */
+export class BusyPoll {
+  isOn = false;
+  readonly #ask: () => void;
+  #turn: NodeJS.Immediate | undefined;
+  #keepsAlive = true;
+  #found = 0;
+  #turnsLeft = 0;
+  #goodTurns = 0;
+  #toPass = 0;
+  #passed = 0;
+
+  /** @param ask - called at a turn of the event loop */
+  constructor(ask: () => void) {
+    this.#ask = ask;
+  }
+
+  /** So many packets came, or left. */
+  found(count: number): void {
+    this.#found += count;
+  }
+
+  /** After each event and each time it asked: whether it asks at the next turn. Otherwise somebody must watch. */
+  goesOn(): boolean {
+    if (this.#turn !== undefined) return true;
+    const found = this.#found;
+    this.#found = 0;
+    if (this.isOn) {
+      if (found > 0) this.#goodTurns++;
+      this.#turnsLeft = Math.min(this.#turnsLeft + TURNS_A_PACKET * found, MOST_TURNS) - 1;
+      if (this.#turnsLeft <= 0) this.stop();
+    } else this.#begin(found);
+    if (this.isOn) this.#askSoon();
+    return this.isOn;
+  }
+
+  stop(): void {
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    if (!this.isOn) return;
+    this.isOn = false;
+    this.#turnsLeft = 0;
+    this.#passed = 0;
+    if (this.#goodTurns >= GOOD_TURNS) this.#toPass >>= 1;
+    else this.#toPass = Math.min(2 * this.#toPass + 1, MOST_PASSED);
+  }
+
+  setRef(alive: boolean): void {
+    this.#keepsAlive = alive;
+    if (alive) this.#turn?.ref();
+    else this.#turn?.unref();
+  }
+
+  /** Who is woken for one packet, and has sent none, is not in a hurry. */
+  #begin(found: number): void {
+    this.#turnsLeft = found > 1 ? this.#turnsLeft + TURNS_A_PACKET * found : 0;
+    if (this.#turnsLeft < MOST_TURNS) return;
+    this.#turnsLeft = 0;
+    if (this.#passed++ < this.#toPass) return;
+    this.isOn = true;
+    this.#turnsLeft = MOST_TURNS;
+    this.#goodTurns = 0;
+  }
+
+  #askSoon(): void {
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined;
+      this.#ask();
+    });
+    if (!this.#keepsAlive) this.#turn.unref();
+  }
+}
