@@ -23,6 +23,7 @@ enum { FIRST_FD = 1000, MOST_FDS = 20000 };
 
 static int given_fds;         // numbers from FIRST_FD on
 static uint8_t given_packets; // each is full of its number
+static int given_empty;       // packets without bytes, or ends
 static bool exact_accounts;   // no control message of this run was any bytes
 static uint8_t closed[MOST_FDS];
 
@@ -101,6 +102,7 @@ static ssize_t kernel_recvmsg(int fd, struct msghdr *message, int flags) {
     }
     size_t full = take_below(6000), left = full;
     if (full > 0) given_packets++;
+    else given_empty++;
     for (size_t i = 0; i < message->msg_iovlen; i++) {
         size_t part = left < message->msg_iov[i].iov_len ? left : message->msg_iov[i].iov_len;
         if (part > 0) memset(message->msg_iov[i].iov_base, given_packets, part);
@@ -166,6 +168,8 @@ static void receive_packets(void) {
         bool last = i == count - 1;
         if ((record[2] & (END | FAILED)) != 0) {
             REQUIRE(last);
+            // Behind the first end there may be a message still.
+            if ((record[2] & END) != 0) REQUIRE(given_empty >= 2);
             continue;
         }
         size_t offset = (size_t)record[0], stored = (size_t)record[1], full = (size_t)record[7];
@@ -263,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     input_begin(bytes, length);
     given_fds = 0;
     given_packets = 0;
+    given_empty = 0;
     exact_accounts = true;
     memset(closed, 0, sizeof closed);
     switch (take_byte() % 3) {
