@@ -128,11 +128,13 @@ export class PosixPort implements QueuePort {
   setRef(alive: boolean): void {
     if (alive) this.#poll.ref();
     else this.#poll.unref();
+    this.#busyPoll.setRef(alive);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#busyPoll.stop();
     this.#poll.close();
     this.#core.close(this.#queue.fd);
     setImmediate(() => {

@@ -143,11 +143,13 @@ export class SysvPort implements QueuePort {
 
   setRef(alive: boolean): void {
     this.#waits.setRef(alive);
+    this.#busyPoll.setRef(alive);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#busyPoll.stop();
     this.#waits.close(() => {
       // An empty message that a thread took in the last moment, or for a receive that was aborted, goes back for others.
       for (let type = this.#empty.take(ANY); type !== undefined; type = this.#empty.take(ANY))
