@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
+import { startProgram } from "../../support/child.js";
 import { linkOf } from "../../support/open-descriptors.js";
+import { freshPath } from "./support.js";
 
 const types = ["dgram", "seqpacket"] as const;
 
@@ -110,3 +112,54 @@ test.each(types)(
     expect(right.tryReceive()).toBe(undefined);
   },
 );
+
+test.each(types)(
+  "a %s that is asked by turns keeps the process alive only while its channel does",
+  async (type) => {
+    const immediates = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
+    const before = immediates();
+    const [left, right] = UnixSocket.pair({ type });
+    await using _left = left;
+    await using _right = right;
+    const sent = left.sendMany(Array.from({ length: 2000 }, () => Buffer.alloc(64)));
+    for (let received = 0; received < 2000;) received += (await right.receiveMany()).length;
+    await sent;
+    expect(immediates()).toBeGreaterThan(before);
+    left.unref();
+    right.unref();
+    expect(immediates()).toBe(before);
+  },
+);
+
+test("a datagram peer that connects elsewhere in the middle of a conversation does not end it", async () => {
+  const [path, mark] = [freshPath(), freshPath()];
+  // The kernel tells the other end of a connection ECONNRESET where messages were left unread (unix_dgram_disconnected).
+  const script = `import os,socket,sys
+s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.bind(sys.argv[1])
+o=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); o.bind(sys.argv[1]+".other")
+print("bound",flush=True)
+m,client=s.recvfrom(100); s.connect(client); s.send(m)
+for i in range(2000): s.send(s.recv(100))
+s.recv(100,socket.MSG_PEEK); s.connect(sys.argv[1]+".other"); os.mkfifo(sys.argv[2])
+sys.stdin.readline()
+s.sendto(b"still here",client)
+sys.stdin.readline()`;
+  await using python = startProgram("python3", ["-c", script, path, mark]);
+  await python.expectLine("bound");
+  await using client = await UnixSocket.connect(path, { type: "dgram" });
+  const message = Buffer.from("asks");
+  for (let round = 0; round <= 2000; round++) {
+    await client.send(message);
+    expect(await client.receive()).toEqual(message);
+  }
+  const next = client.receive();
+  expect(client.trySend(message)).toBe(true);
+  // Without a turn of the event loop between: it is asked, not watched, when it comes to hear of it.
+  while (!existsSync(mark));
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  await python.write("go");
+  expect(String(await next)).toBe("still here");
+  await python.write("end");
+});

@@ -416,8 +416,8 @@ export class NativePort implements PacketPort, PairedPort {
       if (this.#otherClosed !== undefined) this.#end();
       return 0;
     }
-    // Told once, before messages that still wait: they are read first.
-    if (result === -ECONNRESET && this.#isSeqpacket && !this.#reset) {
+    // Told once, before messages that still wait: they are read first. A datagram socket goes on, for its peer has only connected elsewhere.
+    if (result === -ECONNRESET && !(this.#isSeqpacket && this.#reset)) {
       this.#reset = true;
       return 1;
     }
