@@ -1,7 +1,7 @@
 import type { ByteSink, ByteStream } from "../core/byte-stream.js";
 import { ChannelError } from "../core/errors.js";
 import type { Mechanism } from "../core/traits.js";
-import { loadCore, Poll } from "../native/binding.js";
+import { loadCore } from "../native/binding.js";
 import {
   EAGAIN,
   EBADF,
@@ -20,9 +20,9 @@ import {
 import { fromErrno } from "../native/errors.js";
 import type { NativeCore } from "../native/native-core.js";
 import { clock } from "./clock.js";
-import { Courtesy } from "./courtesy.js";
 import { HandleReader } from "./handle-reader.js";
 import { isAcknowledged, LINGER_MS, LOOK_AGAIN_MS } from "./linger.js";
+import { Readiness } from "./readiness.js";
 
 /** What is read in one turn of the event loop at most, so that one busy connection leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
@@ -54,23 +54,21 @@ export interface ConnectionDetails {
 export class ConnectionStream implements ByteStream {
   readonly #core: NativeCore = loadCore();
   readonly #fd: number;
-  readonly #poll: Poll;
+  readonly #readiness: Readiness;
   readonly #details: ConnectionDetails;
   #sink: ByteSink | undefined;
   #reading = false;
   #ended = false;
   #closed = false;
   #lingering: ReturnType<typeof setInterval> | undefined;
-  // The Poll watches for these events.
-  #watched = 0;
   // Written in part; the rest is ours to write.
   #pending: readonly Uint8Array[] | undefined;
   // A message with descriptors found no room.
   #awaitsRoom = false;
   readonly #handles: HandleReader | undefined;
-  #courtesy: Courtesy | undefined;
-  // How often something was given to the kernel, and whether a read has found something.
+  // How often something was given to the kernel, also when something was last read, and whether a read has found something.
   #writes = 0;
+  #writesBefore = 0;
   #found = false;
 
   /**
@@ -84,8 +82,14 @@ export class ConnectionStream implements ByteStream {
       details.maxHandles === undefined || details.maxHandles === 0
         ? undefined
         : new HandleReader(details.maxHandles);
-    this.#poll = new Poll(fd, (status, events) => {
-      this.#ready(status, events);
+    this.#readiness = new Readiness(fd, {
+      wanted: () => (this.#reading ? READABLE : 0) | (this.#awaitsKernel() ? WRITABLE : 0),
+      // A writer who asked would find room sooner, and less of it: epoll(7) tells of it when much is free.
+      mayAsk: () => this.#reading && !this.#awaitsKernel(),
+      ready: (status, events) => {
+        this.#ready(status, events);
+      },
+      look: () => this.#look(),
     });
   }
 
@@ -111,7 +115,7 @@ export class ConnectionStream implements ByteStream {
     const count = this.#core.sendHandles(this.#fd, bytes, Int32Array.from(handles));
     if (count === -EAGAIN) {
       this.#awaitsRoom = true;
-      this.#watch();
+      this.#readiness.update();
       return "none";
     }
     if (OVER.has(count)) {
@@ -124,24 +128,22 @@ export class ConnectionStream implements ByteStream {
       throw this.#error(count, "send", "sendmsg", hint);
     }
     this.#pending = rest([bytes], count);
-    this.#watch();
+    this.#readiness.update();
     return this.#pending === undefined ? "all" : "part";
   }
 
   resume(): void {
     this.#reading = !this.#ended;
-    this.#watch();
+    this.#readiness.update();
   }
 
   pause(): void {
     this.#reading = false;
-    this.#watch();
+    this.#readiness.update();
   }
 
   beforeWait(): void {
-    if (!this.#reading || this.#writes === 0) return;
-    this.#courtesy ??= new Courtesy(this.#core, () => this.#look());
-    if (this.#courtesy.isFitting(this.#writes)) this.#courtesy.offer();
+    if (this.#reading) this.#readiness.beforeWait(this.#writes);
   }
 
   #look(): boolean {
@@ -162,8 +164,7 @@ export class ConnectionStream implements ByteStream {
   }
 
   setRef(alive: boolean): void {
-    if (alive) this.#poll.ref();
-    else this.#poll.unref();
+    this.#readiness.setRef(alive);
   }
 
   /** A socket that is closed with bytes unread makes the peer's next read fail with ECONNRESET, where it should see the end. */
@@ -187,7 +188,7 @@ export class ConnectionStream implements ByteStream {
     this.#lingering = setInterval(() => {
       if (this.#hasArrived() || clock.now() > end) this.#release();
     }, LOOK_AGAIN_MS);
-    this.#poll.set(READABLE);
+    this.#readiness.watchOnly(READABLE);
   }
 
   /** Drops what has come; `false`: there was nothing. */
@@ -205,7 +206,7 @@ export class ConnectionStream implements ByteStream {
   #release(): void {
     clearInterval(this.#lingering);
     this.#lingering = undefined;
-    this.#poll.close();
+    this.#readiness.close();
     this.#core.close(this.#fd);
     // Not sooner: a loop of opening and closing must let the event loop turn, or the closed polls pile up in it.
     setImmediate(() => {
@@ -213,13 +214,8 @@ export class ConnectionStream implements ByteStream {
     });
   }
 
-  #watch(): void {
-    if (this.#closed) return;
-    const writes = this.#pending !== undefined || this.#awaitsRoom;
-    const events = (this.#reading ? READABLE : 0) | (writes ? WRITABLE : 0);
-    if (events === this.#watched) return;
-    this.#watched = events;
-    this.#poll.set(events);
+  #awaitsKernel(): boolean {
+    return this.#pending !== undefined || this.#awaitsRoom;
   }
 
   #ready(status: number, events: number): void {
@@ -230,8 +226,7 @@ export class ConnectionStream implements ByteStream {
     }
     if (this.#closed) return;
     if (status < 0) {
-      // The socket has an error that a read or write will tell, behind what still can be read. The Poll has stopped.
-      this.#watched = 0;
+      // The socket has an error that a read or write will tell, behind what still can be read.
       if (status !== -EBADF) {
         this.#fail(status, "receive", "poll");
         return;
@@ -246,8 +241,16 @@ export class ConnectionStream implements ByteStream {
       if (this.#push()) this.#sink?.wrote();
       if (this.#closed) return;
     }
-    if (this.#reading && (status < 0 || (events & READABLE) !== 0)) this.#read();
-    this.#watch();
+    if (this.#reading && (status < 0 || (events & READABLE) !== 0)) this.#readAndCount();
+  }
+
+  /** Who only reads is not in a hurry: what was written since the last time counts too, and one of the two alone has nobody ask. */
+  #readAndCount(): void {
+    this.#found = false;
+    this.#read();
+    if (!this.#found) return;
+    this.#readiness.found(this.#writes === this.#writesBefore ? 1 : 2);
+    this.#writesBefore = this.#writes;
   }
 
   /** Reads until nothing is there, the sink has enough, or the turn is over; the Poll is level-triggered and brings us back. */
@@ -296,7 +299,7 @@ export class ConnectionStream implements ByteStream {
       return false;
     }
     this.#pending = count < 0 ? chunks : rest(chunks, count);
-    this.#watch();
+    this.#readiness.update();
     return this.#pending === undefined;
   }
 

@@ -2,7 +2,7 @@ import type { InternetAddress, SendOptions } from "../../core/channel.js";
 import { laneOf } from "../../core/outgoing.js";
 import type { PacketDetails, PacketSink } from "../../core/packet-port.js";
 import { BufferView } from "../../core/view.js";
-import { loadCore, Poll } from "../../native/binding.js";
+import { loadCore } from "../../native/binding.js";
 import {
   DISCONNECT,
   EAGAIN,
@@ -23,6 +23,7 @@ import type { Endpoint, NativeCore } from "../../native/native-core.js";
 import { fromEndpoint, interfaceIndex, textOf, toEndpoint } from "../internet-address.js";
 import { copiedFromScratch, memory, reserve } from "../receive-memory.js";
 import { ReadAhead } from "../read-ahead.js";
+import { Readiness } from "../readiness.js";
 import { checkDestination } from "./destination.js";
 import type { SocketPlan } from "./options.js";
 import { openError, refusedByPeer, sendError } from "./port-errors.js";
@@ -53,17 +54,19 @@ export class NativeUdpPort implements UdpPort {
   readonly #core: NativeCore = loadCore();
   readonly #fd: number;
   readonly #options: NativeUdpPortOptions;
-  readonly #poll: Poll;
+  readonly #readiness: Readiness;
   readonly #destinations = new Map<string, Endpoint>();
   // Destinations for which a send waits for room in the socket's own buffer.
   readonly #waiting = new Set<string>();
   readonly #readAhead = new ReadAhead();
   #sink!: PacketSink;
-  #watched = 0;
   #reading = false;
   #blocked = false;
   #closed = false;
   #dropped = 0;
+  // How often something was given to the kernel, and how many datagrams were read.
+  #sends = 0;
+  #received = 0;
   // The size that the next datagram probably has.
   #expected = 0;
   // The last sender: comparing its bytes is cheaper than reading each.
@@ -80,8 +83,14 @@ export class NativeUdpPort implements UdpPort {
     const result = this.#core.internetName(fd, name);
     if (result < 0) throw openError("bind", result, "getsockname", options.place);
     this.localAddress = fromEndpoint(name);
-    this.#poll = new Poll(fd, (status, events) => {
-      this.#onEvents(status, events);
+    this.#readiness = new Readiness(fd, {
+      // DISCONNECT never comes: it keeps an open channel that does not read alive, and errors are told.
+      wanted: () => (this.#reading ? READABLE : DISCONNECT) | (this.#blocked ? WRITABLE : 0),
+      mayAsk: () => this.#reading || this.#blocked,
+      ready: (status, events) => {
+        this.#ready(status, events);
+      },
+      look: () => this.#look(),
     });
   }
 
@@ -95,6 +104,7 @@ export class NativeUdpPort implements UdpPort {
   }
 
   send(packets: readonly Uint8Array[], start: number, end: number): number {
+    this.#sends++;
     let next = start;
     while (next < end && !this.#closed) {
       const count = Math.min(end - next, PACKETS_A_SEND);
@@ -104,21 +114,26 @@ export class NativeUdpPort implements UdpPort {
       if (result < 0 && result !== -EAGAIN && next === start) throw this.#sendFailed(result);
       // Why not all of them, the next send is told, once the poll says that there is room.
       this.#blocked = true;
-      this.#watch();
       break;
     }
+    this.#readiness.found(next - start);
+    if (this.#blocked) this.#readiness.update();
     return next - start;
   }
 
   sendWith(packet: Uint8Array, { to }: SendOptions): boolean {
+    this.#sends++;
     const lane = laneOf(to ?? "");
     const endpoint = this.#destinations.get(lane) ?? this.#learn(lane, to);
     const result = this.#core.sendInternet(this.#fd, packet, 0, packet.length, endpoint);
-    if (result >= 0) return true;
+    if (result >= 0) {
+      this.#readiness.found(1);
+      return true;
+    }
     if (result !== -EAGAIN) throw sendError(result, textOf(to as InternetAddress));
     this.#waiting.add(lane);
     this.#blocked = true;
-    this.#watch();
+    this.#readiness.update();
     return false;
   }
 
@@ -131,19 +146,23 @@ export class NativeUdpPort implements UdpPort {
 
   resume(): void {
     this.#reading = true;
-    this.#watch();
+    this.#readiness.update();
   }
 
   pause(): void {
     this.#reading = false;
-    this.#watch();
+    this.#readiness.update();
+  }
+
+  beforeWait(): void {
+    if (this.#reading) this.#readiness.beforeWait(this.#sends);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#dropped = this.dropped;
     this.#closed = true;
-    this.#poll.close();
+    this.#readiness.close();
     this.#core.close(this.#fd);
     setImmediate(() => {
       this.#sink.released();
@@ -151,8 +170,7 @@ export class NativeUdpPort implements UdpPort {
   }
 
   setRef(alive: boolean): void {
-    if (alive) this.#poll.ref();
-    else this.#poll.unref();
+    this.#readiness.setRef(alive);
   }
 
   #learn(lane: string, to: SendOptions["to"]): Endpoint {
@@ -172,19 +190,9 @@ export class NativeUdpPort implements UdpPort {
 
   // ---- events ---------------------------------------------------------------------------------------------------------
 
-  #watch(): void {
-    if (this.#closed) return;
-    // DISCONNECT never comes: it keeps an open channel that does not read alive, and errors are told.
-    const events = (this.#reading ? READABLE : DISCONNECT) | (this.#blocked ? WRITABLE : 0);
-    if (events === this.#watched) return;
-    this.#watched = events;
-    this.#poll.set(events);
-  }
-
-  #onEvents(status: number, events: number): void {
+  #ready(status: number, events: number): void {
     if (status < 0) {
-      // The poll has stopped by itself; the socket's error is told, and cleared, here. What had come before it is delivered.
-      this.#watched = 0;
+      // The socket's error is told, and cleared, here. What had come before it is delivered.
       const error = this.#core.getOption(this.#fd, SO_ERROR);
       if (this.#reading) this.#read();
       if (error > 0 && !this.#closed) {
@@ -193,8 +201,16 @@ export class NativeUdpPort implements UdpPort {
       }
     }
     if ((events & WRITABLE) !== 0 && this.#blocked) this.#tellRoom();
-    if ((events & READABLE) !== 0 && this.#reading && !this.#closed) this.#read();
-    this.#watch();
+    if ((events & READABLE) === 0 || !this.#reading || this.#closed) return;
+    const before = this.#received;
+    this.#read();
+    this.#readiness.found(this.#received - before);
+  }
+
+  #look(): boolean {
+    const before = this.#received;
+    if (this.#reading) this.#read();
+    return this.#received !== before || !this.#reading;
   }
 
   #tellRoom(): void {
@@ -250,6 +266,7 @@ export class NativeUdpPort implements UdpPort {
         message = new BufferView(slab.buffer, slab.byteOffset + start, length);
         memory.offset = start + length;
       }
+      this.#received++;
       if (!this.#sink.packet(message, this.hasPeer ? undefined : this.#sent(index))) this.#reading = false;
     }
     this.#expected = Math.max(largest, this.#expected >> 1);

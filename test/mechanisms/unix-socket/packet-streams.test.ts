@@ -1,27 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startProgram } from "../../support/child.js";
-import { linkOf } from "../../support/open-descriptors.js";
+import { isWatched, socketsOfThisProcess } from "../../support/watched.js";
 import { freshPath } from "./support.js";
 
 const types = ["dgram", "seqpacket"] as const;
-
-function socketsOfThisProcess(): string[] {
-  return readdirSync("/proc/self/fd").filter((fd) => linkOf(fd)?.startsWith("socket:") === true);
-}
-
-/** Whether one of these descriptors is in an epoll(7) set of this process. */
-function isWatched(fds: readonly string[]): boolean {
-  return readdirSync("/proc/self/fd")
-    .filter((fd) => linkOf(fd) === "anon_inode:[eventpoll]")
-    .flatMap((fd) =>
-      [...readFileSync(`/proc/self/fdinfo/${fd}`, "utf8").matchAll(/^tfd:\s*(\d+)/gm)].map(
-        (found) => found[1],
-      ),
-    )
-    .some((fd) => fds.includes(fd ?? ""));
-}
 
 test.each(types)("in a stream of %s no end is watched, and after it both are", async (type) => {
   const before = socketsOfThisProcess();

@@ -22,16 +22,14 @@ import {
   PACKET_OFFSET,
   PACKET_OVERFLOWED,
   PACKET_STRIDE,
-  Poll,
   READABLE,
   SHUT_RDWR,
   SO_ERROR,
   WRITABLE,
 } from "../../../native/binding.js";
-import { BusyPoll } from "../../busy-poll.js";
-import { Courtesy } from "../../courtesy.js";
 import { OwnedHandle } from "../../owned-handle.js";
 import { ReadAhead } from "../../read-ahead.js";
+import { Readiness } from "../../readiness.js";
 import { leavePair, type PairedPort } from "./datagram-pair.js";
 import { Destinations } from "./destinations.js";
 import type { PacketPortOptions } from "./engine.js";
@@ -74,12 +72,8 @@ export class NativePort implements PacketPort, PairedPort {
   readonly #readLimit: number;
   readonly #senders: Senders | undefined;
   readonly #destinations: Destinations | undefined;
-  readonly #poll: Poll;
-  readonly #busyPoll = new BusyPoll(() => {
-    this.#ask();
-  });
+  readonly #readiness: Readiness;
   #sink!: PacketSink;
-  #watched = 0;
   #reading = false;
   #blocked = false;
   #closed = false;
@@ -95,7 +89,6 @@ export class NativePort implements PacketPort, PairedPort {
   // The size that the next message probably has.
   #expected = 0;
   readonly #readAhead = new ReadAhead();
-  #courtesy: Courtesy | undefined;
   // How often something was given to the kernel, and how many messages were read.
   #sends = 0;
   #received = 0;
@@ -117,14 +110,19 @@ export class NativePort implements PacketPort, PairedPort {
       this.#handles = new Int32Array(maxHandles);
       this.sendWith = (packet, { handles = [] }) => this.#sendHandles(packet, handles);
     }
-    this.#poll = new Poll(fd, (status, events) => {
-      this.#onEvents(status, events);
+    this.#readiness = new Readiness(fd, {
+      wanted: () => this.#wanted(),
+      mayAsk: () => this.#blocked || this.#mayRead(),
+      ready: (status, events) => {
+        this.#ready(status, events);
+      },
+      look: () => this.#look(),
     });
     if (options.hasPeer) return;
     const destinations = new Destinations(fd, {
       watchOwn: () => {
         this.#blocked = true;
-        this.#watch();
+        this.#readiness.update();
       },
       writable: (to) => {
         this.#sink.writable(to);
@@ -134,14 +132,14 @@ export class NativePort implements PacketPort, PairedPort {
     this.sendWith = (packet, { to }) => {
       this.#sends++;
       const isSent = destinations.send(packet, to);
-      if (isSent) this.#busyPoll.found(1);
+      if (isSent) this.#readiness.found(1);
       return isSent;
     };
   }
 
   start(sink: PacketSink): void {
     this.#sink = sink;
-    this.#watch();
+    this.#readiness.update();
   }
 
   send(packets: readonly Uint8Array[], start: number, end: number): number {
@@ -164,8 +162,8 @@ export class NativePort implements PacketPort, PairedPort {
       next += result;
       break;
     }
-    this.#busyPoll.found(next - start);
-    if (this.#blocked && !this.#busyPoll.isOn) this.#settle();
+    this.#readiness.found(next - start);
+    if (this.#blocked && !this.#readiness.isAsked) this.#readiness.settle();
     return next - start;
   }
 
@@ -179,7 +177,7 @@ export class NativePort implements PacketPort, PairedPort {
     if (result === -EBADF) throw sendError(result, this.#options);
     if (result !== -EAGAIN) throw this.#sendFailed(result);
     this.#blocked = true;
-    this.#watch();
+    this.#readiness.update();
     return false;
   }
 
@@ -195,20 +193,19 @@ export class NativePort implements PacketPort, PairedPort {
 
   resume(): void {
     this.#reading = true;
-    this.#watch();
+    this.#readiness.update();
     if (this.#otherClosed !== undefined) this.#readSoon();
   }
 
   pause(): void {
     this.#reading = false;
-    this.#watch();
+    this.#readiness.update();
   }
 
   close(graceful: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#busyPoll.stop();
-    this.#poll.close();
+    this.#readiness.close();
     this.#destinations?.close();
     if (graceful && this.#isSeqpacket) this.#endInOrder();
     this.#core.close(this.#fd);
@@ -219,9 +216,7 @@ export class NativePort implements PacketPort, PairedPort {
   }
 
   setRef(alive: boolean): void {
-    if (alive) this.#poll.ref();
-    else this.#poll.unref();
-    this.#busyPoll.setRef(alive);
+    this.#readiness.setRef(alive);
     this.#destinations?.setRef(alive);
   }
 
@@ -232,20 +227,6 @@ export class NativePort implements PacketPort, PairedPort {
 
   // ---- events ---------------------------------------------------------------------------------------------------------
 
-  /** After whatever may have left or come: decides how to learn of more. */
-  #settle(): void {
-    if (this.#closed) return;
-    if (this.#blocked || this.#mayRead()) this.#busyPoll.goesOn();
-    else this.#busyPoll.stop();
-    this.#watch();
-  }
-
-  #ask(): void {
-    this.#roomAgain();
-    if (this.#mayRead()) this.#readAndCount();
-    this.#settle();
-  }
-
   #roomAgain(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
@@ -253,36 +234,24 @@ export class NativePort implements PacketPort, PairedPort {
     if (this.hasPeer) this.#sink.writable();
   }
 
-  #watch(): void {
-    if (this.#closed) return;
+  #wanted(): number {
     // DISCONNECT alone keeps an open channel that does not read alive, and holds the place of what to do when the peer goes.
     const idle = this.#hungUp || this.#ended ? 0 : DISCONNECT;
-    const events = this.#busyPoll.isOn
-      ? 0
-      : (this.#reading && !this.#ended ? READABLE : idle) | (this.#blocked ? WRITABLE : 0);
-    if (events === this.#watched) return;
-    this.#watched = events;
-    this.#poll.set(events);
+    return (this.#reading && !this.#ended ? READABLE : idle) | (this.#blocked ? WRITABLE : 0);
   }
 
-  #onEvents(status: number, events: number): void {
+  #ready(status: number, events: number): void {
     if (status < 0) {
-      // The poll has stopped by itself; the socket's error is told, and cleared, here.
-      this.#watched = 0;
+      // The socket's error is told, and cleared, here.
       const error = this.#core.getOption(this.#fd, SO_ERROR);
       if (error === ECONNRESET) this.#reset = true;
-      else if (error > 0) {
-        this.#fail(-error);
-        return;
-      }
-      this.#watch();
+      else if (error > 0) this.#fail(-error);
       return;
     }
     if ((events & WRITABLE) !== 0) this.#roomAgain();
     if (this.#closed) return;
     if ((events & READABLE) !== 0 && this.#reading) this.#readAndCount();
     else if ((events & DISCONNECT) !== 0) this.#hungUp = true;
-    this.#settle();
   }
 
   #fail(result: number): void {
@@ -301,9 +270,7 @@ export class NativePort implements PacketPort, PairedPort {
   }
 
   beforeWait(): void {
-    if (this.#sends === 0 || !this.#mayRead()) return;
-    this.#courtesy ??= new Courtesy(this.#core, () => this.#look());
-    if (this.#courtesy.isFitting(this.#sends)) this.#courtesy.offer();
+    if (this.#mayRead()) this.#readiness.beforeWait(this.#sends);
   }
 
   #look(): boolean {
@@ -327,7 +294,7 @@ export class NativePort implements PacketPort, PairedPort {
   #readAndCount(): void {
     const before = this.#received;
     this.#read();
-    this.#busyPoll.found(this.#received - before);
+    this.#readiness.found(this.#received - before);
   }
 
   #read(): void {

@@ -1,0 +1,108 @@
+import { loadCore, Poll } from "../native/binding.js";
+import { READABLE, WRITABLE } from "../native/constants.js";
+import { BusyPoll } from "./busy-poll.js";
+import { Courtesy } from "./courtesy.js";
+
+/** What {@link Readiness} needs of its port. */
+export interface ReadinessHooks {
+  /** What there is to be told of, now: a mask of READABLE, WRITABLE and DISCONNECT. */
+  wanted(): number;
+  /** Whether asking by turns may tell it as well as watching. */
+  mayAsk(): boolean;
+  /** As of a {@link Poll}. Also where it is asked by turns: whatever is wanted is to be tried then. */
+  ready(status: number, events: number): void;
+  /** Reads what is there, on the stack of a receiver who is about to wait. Whether something has come, or nothing can. */
+  look(): boolean;
+}
+
+/**
+ * How a port learns that its socket can be read or written: the event loop watches it (epoll(7)), or asks it at each turn while messages follow one another
+ * ({@link BusyPoll}), or a receiver who is about to wait looks after offering the processor to its peer ({@link Courtesy}).
+ */
+export class Readiness {
+  readonly #hooks: ReadinessHooks;
+  readonly #poll: Poll;
+  readonly #busyPoll: BusyPoll;
+  #courtesy: Courtesy | undefined;
+  #watched = 0;
+  #only: number | undefined;
+
+  /** @throws what {@link Poll} throws */
+  constructor(fd: number, hooks: ReadinessHooks) {
+    this.#hooks = hooks;
+    this.#poll = new Poll(fd, (status, events) => {
+      // It has stopped by itself.
+      if (status < 0) this.#watched = 0;
+      hooks.ready(status, events);
+      this.settle();
+    });
+    this.#busyPoll = new BusyPoll(() => {
+      hooks.ready(0, hooks.wanted() & (READABLE | WRITABLE));
+      this.settle();
+    });
+  }
+
+  /** So many messages came, or left. */
+  found(count: number): void {
+    this.#busyPoll.found(count);
+  }
+
+  /** Whether nobody watches, because the socket is asked at the next turn of the event loop. */
+  get isAsked(): boolean {
+    return this.#busyPoll.isOn;
+  }
+
+  /** What is wanted may have changed. */
+  update(): void {
+    if (this.#poll.isClosed) return;
+    const events = this.#only ?? this.#events();
+    if (events === this.#watched) return;
+    this.#watched = events;
+    this.#poll.set(events);
+  }
+
+  /** As `update`, after messages that may have come or left: decides how to learn of more. */
+  settle(): void {
+    if (this.#poll.isClosed) return;
+    if (this.#only === undefined && this.#hooks.mayAsk()) this.#busyPoll.goesOn();
+    else this.#busyPoll.stop();
+    this.update();
+  }
+
+  /** From now on these events are watched for and nothing else. */
+  watchOnly(events: number): void {
+    this.#only = events;
+    this.settle();
+  }
+
+  /**
+   * Somebody is about to wait for a message.
+   *
+   * @param sent - changes with everything that is sent
+   */
+  beforeWait(sent: number): void {
+    if (sent === 0) return;
+    this.#courtesy ??= new Courtesy(
+      loadCore(),
+      // A look that found the peer gone has closed the descriptor, whose number may be somebody else's by now.
+      () => this.#poll.isClosed || this.#hooks.look(),
+    );
+    if (this.#courtesy.isFitting(sent)) this.#courtesy.offer();
+  }
+
+  setRef(alive: boolean): void {
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
+    this.#busyPoll.setRef(alive);
+  }
+
+  /** Nothing is told any more. The descriptor stays open. */
+  close(): void {
+    this.#busyPoll.stop();
+    this.#poll.close();
+  }
+
+  #events(): number {
+    return this.#busyPoll.isOn ? 0 : this.#hooks.wanted();
+  }
+}
