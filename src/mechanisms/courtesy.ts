@@ -9,6 +9,10 @@ const ANSWERS_A_TURN = 256;
 const LEAST_PASSED = 16;
 const MOST_PASSED = 4096;
 const GOOD_IN_A_ROW = 64;
+/** Good offers in one turn of the event loop, after which nobody need watch for answers. */
+const CONVERSES_AFTER = 8;
+/** In a conversation one of so many offers is timed: two looks at the clock are 1 % of a round trip. */
+const TIMED_OF = 8;
 /** Milliseconds. Offers that take longer were taken by somebody who computes: to sleep and be woken is better then. */
 const LONG_OFFER = 0.2;
 
@@ -19,8 +23,14 @@ const LONG_OFFER = 0.2;
  * nothing.
  */
 export class Courtesy {
+  /**
+   * Answers come while this side is awake: until the next turn of the event loop, or the first offer in vain, nobody need watch for them. As long as epoll(7) watches, each packet
+   * that comes is told to it, which takes its sender 4 % of a round trip.
+   */
+  converses = false;
   readonly #core: NativeCore;
   readonly #look: () => boolean;
+  readonly #changed: (() => void) | undefined;
   #answers = 0;
   #good = 0;
   #passed = 0;
@@ -31,10 +41,12 @@ export class Courtesy {
   /**
    * @param core - gives up the processor
    * @param look - whether something has come
+   * @param changed - `converses` has changed
    */
-  constructor(core: NativeCore, look: () => boolean) {
+  constructor(core: NativeCore, look: () => boolean, changed?: () => void) {
     this.#core = core;
     this.#look = look;
+    this.#changed = changed;
   }
 
   /**
@@ -54,12 +66,13 @@ export class Courtesy {
 
   /** Offers the processor: `true` when something has come. */
   offer(): boolean {
-    const begin = clock.now();
+    const isTimed = !this.converses || this.#answers % TIMED_OF === 0;
+    const begin = isTimed ? clock.now() : 0;
     for (let offer = 0; offer < OFFERS; offer++) {
       this.#core.yieldProcessor();
       if (!this.#look()) continue;
       this.#count();
-      if (clock.now() - begin > LONG_OFFER) this.#pass();
+      if (isTimed && clock.now() - begin > LONG_OFFER) this.#pass();
       else this.#trust();
       return true;
     }
@@ -68,11 +81,18 @@ export class Courtesy {
   }
 
   #count(): void {
-    this.#answers++;
+    if (++this.#answers === CONVERSES_AFTER) this.#converse(true);
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
       this.#answers = 0;
+      this.#converse(false);
     });
+  }
+
+  #converse(on: boolean): void {
+    if (this.converses === on) return;
+    this.converses = on;
+    this.#changed?.();
   }
 
   /** One good offer is no reason: where another process computes, every offer that it takes costs a time slice. */
@@ -83,6 +103,7 @@ export class Courtesy {
   }
 
   #pass(): void {
+    this.#converse(false);
     this.#good = 0;
     this.#passed = this.#toPass;
     this.#toPass = Math.min(2 * this.#toPass, MOST_PASSED);

@@ -86,6 +86,9 @@ export class Readiness {
       loadCore(),
       // A look that found the peer gone has closed the descriptor, whose number may be somebody else's by now.
       () => this.#poll.isClosed || this.#hooks.look(),
+      () => {
+        this.update();
+      },
     );
     if (this.#courtesy.isFitting(sent)) this.#courtesy.offer();
   }
@@ -103,6 +106,8 @@ export class Readiness {
   }
 
   #events(): number {
-    return this.#busyPoll.isOn ? 0 : this.#hooks.wanted();
+    if (this.#busyPoll.isOn) return 0;
+    const wanted = this.#hooks.wanted();
+    return this.#courtesy?.converses === true ? wanted & WRITABLE : wanted;
   }
 }

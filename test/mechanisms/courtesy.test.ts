@@ -42,7 +42,7 @@ describe("Courtesy", () => {
     expect(offersIn(courtesy, 40_970, sent)).toBe(10);
   });
 
-  test("passes waits over where the processor is gone for long, also after it was not", () => {
+  test("passes waits over where the processor is gone for long, also after it was not", async () => {
     let milliseconds = 0;
     const courtesy = new Courtesy(loadCore(), () => {
       for (const end = performance.now() + milliseconds; performance.now() < end;);
@@ -53,6 +53,8 @@ describe("Courtesy", () => {
     expect(offersIn(courtesy, 17, sent)).toBe(1);
     milliseconds = 0;
     expect(offersIn(courtesy, 100, sent)).toBeGreaterThan(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
     milliseconds = 0.3;
     expect(offersIn(courtesy, 17, sent)).toBeLessThanOrEqual(1);
   });
@@ -64,5 +66,55 @@ describe("Courtesy", () => {
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     expect(offersIn(courtesy, 1000, sent)).toBeGreaterThan(0);
+  });
+
+  test("says that nobody need watch once several answers have come in one turn of the event loop, until the next turn", async () => {
+    const told: boolean[] = [];
+    const courtesy: Courtesy = new Courtesy(
+      loadCore(),
+      () => true,
+      () => {
+        told.push(courtesy.converses);
+      },
+    );
+    const sent = { count: 0 };
+    offersIn(courtesy, 7, sent);
+    expect(courtesy.converses).toBe(false);
+    offersIn(courtesy, 1, sent);
+    expect(courtesy.converses).toBe(true);
+    offersIn(courtesy, 100, sent);
+    expect(told).toEqual([true]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(courtesy.converses).toBe(false);
+    expect(told).toEqual([true, false]);
+  });
+
+  test("has somebody watch after an offer in vain, and for the rest of the turn", () => {
+    let comes = true;
+    const courtesy = new Courtesy(loadCore(), () => comes);
+    const sent = { count: 0 };
+    offersIn(courtesy, 20, sent);
+    expect(courtesy.converses).toBe(true);
+    comes = false;
+    offersIn(courtesy, 1, sent);
+    expect(courtesy.converses).toBe(false);
+    comes = true;
+    expect(offersIn(courtesy, 100, sent)).toBeGreaterThan(0);
+    expect(courtesy.converses).toBe(false);
+  });
+
+  test("notices within a few offers that the processor is gone for long, also where nobody watches", () => {
+    let milliseconds = 0;
+    const courtesy = new Courtesy(loadCore(), () => {
+      for (const end = performance.now() + milliseconds; performance.now() < end;);
+      return true;
+    });
+    const sent = { count: 0 };
+    offersIn(courtesy, 20, sent);
+    expect(courtesy.converses).toBe(true);
+    milliseconds = 0.3;
+    expect(offersIn(courtesy, 17, sent)).toBeLessThanOrEqual(8);
+    expect(courtesy.converses).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 // One side of a conversation over a path: conversation.js KIND listen|connect PATH ROUNDS. Both sides may share one processor.
 import { type Channel, SharedBuffer, UnixSocket } from "sluice";
+import { isWatched, socketsOfThisProcess } from "../watched.js";
 
 const [kind = "", role = "", path = "", count = ""] = process.argv.slice(2);
 const rounds = Number(count);
@@ -23,12 +24,15 @@ async function open(): Promise<Channel<Uint8Array, Buffer>> {
   return accepted;
 }
 
+const before = socketsOfThisProcess();
 const channel = await open();
+const sockets = socketsOfThisProcess().filter((fd) => !before.includes(fd));
+let unwatched = 0;
 let turns = 0;
 const timer = setInterval(() => turns++, 1);
 if (role === "listen") {
   if (kind === "dgram") console.log("ready");
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds + 1; round++) {
     const { message, from } = await channel.receiveEnvelope();
     await channel.send(message, from === undefined ? {} : { to: from });
   }
@@ -44,10 +48,20 @@ if (role === "listen") {
         : round % 3 === 1
           ? ((await channel.receiveMany())[0] ?? Buffer.alloc(0))
           : await channel.receive({ timeout: 60_000 });
+    if (kind !== "ring" && round % 64 === 0 && !isWatched(sockets)) unwatched++;
     if (answer.length !== 64 || answer.readUInt32LE(0) !== round)
       throw new Error(`answer ${answer.length} bytes, ${answer.readUInt32LE(0)} to question ${round}`);
   }
+  // Once nobody asks any more it is watched again, and whoever sleeps is told.
+  while (kind !== "ring" && !isWatched(sockets)) await new Promise(setImmediate);
+  const answer = channel.receive();
+  await new Promise(setImmediate);
+  await channel.send(question);
+  if (!(await answer).equals(question)) throw new Error("another answer to the last question");
 }
 clearInterval(timer);
 await channel.close();
-console.log(`${rounds} rounds, ${turns > 0 ? "the event loop turned" : "the event loop stood still"}`);
+const remark = unwatched > 0 ? ", its socket sometimes unwatched" : "";
+console.log(
+  `${rounds} rounds, ${turns > 0 ? "the event loop turned" : "the event loop stood still"}${remark}`,
+);
