@@ -1,6 +1,12 @@
 /** So many turns of the event loop, of about a microsecond each, one packet pays for: to be woken costs both sides more. */
 const TURNS_A_PACKET = 4;
+/** Turns that can be saved up: about a tenth of a millisecond, where each has a system call. */
 const MOST_TURNS = 64;
+/**
+ * The part of them that is paid for where something was both sent and received: what follows is an answer or the next question, which takes its sender longer, and as long as the peer sleeps
+ * both of its wake-ups. To be woken for it costs as much.
+ */
+const CONVERSATION = 3 / 8;
 /** Turns that found something, by which busy polling has paid. Few do where both sides share a processor: then the other can only go on when this one is interrupted. */
 const GOOD_TURNS = 16;
 /** Occasions that are passed over after busy polling in vain; twice as many after each further time, and half as many after each that paid. */
@@ -14,22 +20,39 @@ const MOST_PASSED = 4096;
 export class BusyPoll {
   isOn = false;
   readonly #ask: () => void;
+  readonly #mostTurns: number;
   #turn: NodeJS.Immediate | undefined;
   #keepsAlive = true;
   #found = 0;
   #turnsLeft = 0;
   #goodTurns = 0;
+  #sent = 0;
   #toPass = 0;
   #passed = 0;
 
-  /** @param ask - called at a turn of the event loop */
-  constructor(ask: () => void) {
+  /**
+   * @param ask - called at a turn of the event loop
+   * @param mostTurns - after so many in which nothing was found somebody watches again
+   */
+  constructor(ask: () => void, mostTurns: number = MOST_TURNS) {
     this.#ask = ask;
+    this.#mostTurns = mostTurns;
   }
 
   /** So many packets came, or left. */
   found(count: number): void {
     this.#found += count;
+  }
+
+  /**
+   * Something was read. Who has sent something since the last time is in a conversation.
+   *
+   * @param count - messages
+   * @param sent - changes with everything that is sent
+   */
+  read(count: number, sent: number): void {
+    this.#found += sent === this.#sent ? count : count + 1;
+    this.#sent = sent;
   }
 
   /** After each event and each time it asked: whether it asks at the next turn. Otherwise somebody must watch. */
@@ -39,7 +62,7 @@ export class BusyPoll {
     this.#found = 0;
     if (this.isOn) {
       if (found > 0) this.#goodTurns++;
-      this.#turnsLeft = Math.min(this.#turnsLeft + TURNS_A_PACKET * found, MOST_TURNS) - 1;
+      this.#turnsLeft = Math.min(this.#turnsLeft + this.#turnsFor(found), this.#mostTurns) - 1;
       if (this.#turnsLeft <= 0) this.stop();
     } else this.#begin(found);
     if (this.isOn) this.#askSoon();
@@ -66,12 +89,17 @@ export class BusyPoll {
   /** Who is woken for one packet, and has sent none, is not in a hurry. */
   #begin(found: number): void {
     this.#turnsLeft = found > 1 ? this.#turnsLeft + TURNS_A_PACKET * found : 0;
-    if (this.#turnsLeft < MOST_TURNS) return;
+    if (this.#turnsLeft < this.#mostTurns) return;
     this.#turnsLeft = 0;
     if (this.#passed++ < this.#toPass) return;
     this.isOn = true;
-    this.#turnsLeft = MOST_TURNS;
+    this.#turnsLeft = this.#mostTurns;
     this.#goodTurns = 0;
+  }
+
+  #turnsFor(found: number): number {
+    const turns = TURNS_A_PACKET * found;
+    return found > 1 ? Math.max(turns, this.#mostTurns * CONVERSATION) : turns;
   }
 
   #askSoon(): void {

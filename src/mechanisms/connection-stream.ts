@@ -66,9 +66,8 @@ export class ConnectionStream implements ByteStream {
   // A message with descriptors found no room.
   #awaitsRoom = false;
   readonly #handles: HandleReader | undefined;
-  // How often something was given to the kernel, also when something was last read, and whether a read has found something.
+  // How often something was given to the kernel, and whether a read has found something.
   #writes = 0;
-  #writesBefore = 0;
   #found = false;
 
   /**
@@ -244,13 +243,10 @@ export class ConnectionStream implements ByteStream {
     if (this.#reading && (status < 0 || (events & READABLE) !== 0)) this.#readAndCount();
   }
 
-  /** Who only reads is not in a hurry: what was written since the last time counts too, and one of the two alone has nobody ask. */
   #readAndCount(): void {
     this.#found = false;
     this.#read();
-    if (!this.#found) return;
-    this.#readiness.found(this.#writes === this.#writesBefore ? 1 : 2);
-    this.#writesBefore = this.#writes;
+    if (this.#found) this.#readiness.read(1, this.#writes);
   }
 
   /** Reads until nothing is there, the sink has enough, or the turn is over; the Poll is level-triggered and brings us back. */

@@ -47,6 +47,16 @@ export class Readiness {
     this.#busyPoll.found(count);
   }
 
+  /**
+   * Something was read; see {@link BusyPoll.read}.
+   *
+   * @param count - messages
+   * @param sent - changes with everything that is sent
+   */
+  read(count: number, sent: number): void {
+    this.#busyPoll.read(count, sent);
+  }
+
   /** Whether nobody watches, because the socket is asked at the next turn of the event loop. */
   get isAsked(): boolean {
     return this.#busyPoll.isOn;

@@ -70,6 +70,47 @@ describe("BusyPoll", () => {
     expect(await quick.untilWatched()).toBeGreaterThan(2000);
   });
 
+  test("goes on for 24 turns where something was both sent and received: an answer, or the next question, takes its sender longer", async () => {
+    const every = (turns: number): Traffic =>
+      new Traffic(Array.from({ length: 2000 }, (_, turn) => (turn % turns === 0 ? 2 : 0)));
+    const thoughtful = every(32);
+    thoughtful.eventsToBegin();
+    expect(await thoughtful.untilWatched()).toBeLessThan(400);
+    const quick = every(24);
+    quick.eventsToBegin();
+    expect(await quick.untilWatched()).toBeGreaterThan(2000);
+  });
+
+  test("takes what was read for a conversation where something was sent since the last time", () => {
+    const poll: BusyPoll = new BusyPoll(() => undefined);
+    const eventsToBegin = (sent: (event: number) => number): number => {
+      for (let event = 1; event <= 1000; event++) {
+        poll.read(1, sent(event));
+        if (poll.goesOn()) return event;
+      }
+      return Infinity;
+    };
+    expect(eventsToBegin(() => 0)).toBe(Infinity);
+    expect(eventsToBegin((event) => event)).toBe(occasion);
+    poll.stop();
+  });
+
+  test("asks for more turns, and begins later, where it is told to", async () => {
+    let asked = 0;
+    const poll: BusyPoll = new BusyPoll(() => {
+      asked++;
+      poll.goesOn();
+    }, 2 * MOST_TURNS);
+    for (let event = 1; event < 2 * occasion; event++) {
+      poll.found(2);
+      expect(poll.goesOn()).toBe(false);
+    }
+    poll.found(2);
+    expect(poll.goesOn()).toBe(true);
+    while (poll.isOn) await new Promise(setImmediate);
+    expect(asked).toBe(2 * MOST_TURNS);
+  });
+
   test("passes more and more occasions over while it finds nothing, and fewer again once it does", async () => {
     const traffic = new Traffic();
     const taken: number[] = [];

@@ -10,6 +10,8 @@ const SLAB_BYTES = 64 * 1024;
 /** A message over this size gets memory of its own: it would keep a slab alive alone. */
 const OWN_MEMORY_BYTES = 16 * 1024;
 const LEAST_CHUNK = 1024;
+/** So many bytes count as a message where it matters how much came: to write a large one takes its sender as long as many small ones. */
+const BYTES_A_MESSAGE = 4096;
 /** Up to this many bytes are copied word by word. */
 const WORDWISE_BYTES = 256;
 
@@ -38,6 +40,11 @@ export interface RecordSink {
   take(batch: PacketBatch): void;
   /** A message over the limit is skipped. */
   oversized(length: number): void;
+}
+
+/** How much came with a batch, in small messages. */
+export function weightOf({ count, bytes }: PacketBatch): number {
+  return Math.max(count, Math.floor(bytes / BYTES_A_MESSAGE));
 }
 
 /** What is being copied out of a ring. One serves all channels of the thread, since it is empty again before anything else runs. */
