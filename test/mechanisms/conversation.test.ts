@@ -1,7 +1,7 @@
 import { type Channel, TcpSocket, UdpSocket, UnixSocket } from "sluice";
 import { expect, test } from "vitest";
 import { type Peer, startProgram } from "../support/child.js";
-import { isWatched, socketsOfThisProcess } from "../support/watched.js";
+import { isWatched, readersOfThisProcess } from "../support/watched.js";
 import { connection } from "./tcp-socket/support.js";
 import { freshPath } from "./unix-socket/support.js";
 
@@ -36,12 +36,12 @@ async function answer(channel: Bytes, rounds: number): Promise<void> {
 }
 
 test.each(kinds)("in a conversation over %s no end is watched, and after it both are", async (kind) => {
-  const before = socketsOfThisProcess();
+  const before = readersOfThisProcess();
   const [asking, answering] = (await opens[kind]?.()) ?? [];
   if (asking === undefined || answering === undefined) throw new Error("no such kind");
   await using _asking = asking;
   await using _answering = answering;
-  const mine = socketsOfThisProcess().filter((fd) => !before.includes(fd));
+  const mine = readersOfThisProcess().filter((fd) => !before.includes(fd));
   expect(mine).toHaveLength(2);
   const ROUNDS = 4000;
   const answered = answer(answering, ROUNDS + 1);

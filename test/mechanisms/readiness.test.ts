@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Readiness, type ReadinessHooks } from "../../src/mechanisms/readiness.js";
 import { loadCore, READABLE, SOCK_STREAM, WRITABLE } from "../../src/native/binding.js";
 import { isWatched } from "../support/watched.js";
@@ -89,6 +89,26 @@ test("is told of nothing but events once it is only watched", async () => {
   expect(told.length).toBe(before);
   core.write(other, Buffer.from("x"), 0, 1);
   await until(() => told.length > before);
+});
+
+test("nobody watches while answers come before anybody sleeps, and from the next turn of the event loop somebody does", async () => {
+  // Gives nobody the processor: who computes beside the tests would decide how long an offer takes.
+  const offers = vi.spyOn(core, "yieldProcessor").mockReturnValue(0);
+  try {
+    const { readiness, fd } = watchedSocket({ look: () => true });
+    await until(() => isWatched([String(fd)]));
+    let sent = 0;
+    const isUnwatched = (): boolean => {
+      for (let answers = 0; answers < 100; answers++) readiness.beforeWait(++sent);
+      return !isWatched([String(fd)]);
+    };
+    // Where this process is interrupted meanwhile it takes another turn.
+    await until(isUnwatched);
+    expect(offers).toHaveBeenCalled();
+    await until(() => isWatched([String(fd)]));
+  } finally {
+    offers.mockRestore();
+  }
 });
 
 test("does not look again after a look that has closed it: the descriptor's number may be somebody else's", () => {

@@ -1,9 +1,17 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { constants, fstatSync, readdirSync, readFileSync } from "node:fs";
 import { linkOf } from "./open-descriptors.js";
 
-/** The sockets that this process has open. */
-export function socketsOfThisProcess(): string[] {
-  return readdirSync("/proc/self/fd").filter((fd) => linkOf(fd)?.startsWith("socket:") === true);
+const ACCESS_MODE = 3;
+
+/** The sockets that this process has open, and the pipes and FIFOs that it reads from. */
+export function readersOfThisProcess(): string[] {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    const link = linkOf(fd);
+    if (link === undefined || link.startsWith("/proc/")) return false;
+    if (link.startsWith("socket:")) return true;
+    const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
+    return fstatSync(Number(fd)).isFIFO() && (parseInt(flags, 8) & ACCESS_MODE) === constants.O_RDONLY;
+  });
 }
 
 /** Whether one of these descriptors is in an epoll(7) set of this process. */

@@ -2,17 +2,17 @@ import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startProgram } from "../../support/child.js";
-import { isWatched, socketsOfThisProcess } from "../../support/watched.js";
+import { isWatched, readersOfThisProcess } from "../../support/watched.js";
 import { freshPath } from "./support.js";
 
 const types = ["dgram", "seqpacket"] as const;
 
 test.each(types)("in a stream of %s no end is watched, and after it both are", async (type) => {
-  const before = socketsOfThisProcess();
+  const before = readersOfThisProcess();
   const [left, right] = UnixSocket.pair({ type });
   await using _left = left;
   await using _right = right;
-  const mine = socketsOfThisProcess().filter((fd) => !before.includes(fd));
+  const mine = readersOfThisProcess().filter((fd) => !before.includes(fd));
   expect(mine).toHaveLength(2);
   const message = Buffer.alloc(64, 7);
   const COUNT = 20_000;
