@@ -11,6 +11,7 @@ import {
   READABLE,
   WRITABLE,
 } from "../native/binding.js";
+import { Readiness } from "./readiness.js";
 
 /** What is read in one turn of the event loop at most, so that one busy stream leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
@@ -39,7 +40,7 @@ type ReadOutcome = "waiting" | "ended" | "paused" | "over";
 export class DescriptorStream implements ByteStream {
   readonly #core: NativeCore = loadCore();
   readonly #options: DescriptorStreamOptions;
-  readonly #reading: WatchedDescriptor | undefined;
+  readonly #reading: Readiness | undefined;
   readonly #writing: WatchedDescriptor | undefined;
   #sink: ByteSink | undefined;
   #wantsBytes = false;
@@ -50,21 +51,39 @@ export class DescriptorStream implements ByteStream {
   #readersGone = false;
   #used = false;
   #leavesOpen = false;
+  // How often something was given to the kernel, and whether the last reading found bytes.
+  #writes = 0;
+  #found = false;
 
   constructor(options: DescriptorStreamOptions) {
     const { reader, writer } = options;
     this.#options = options;
-    this.#reading = watched(reader, (status) => {
-      this.#onReadable(status);
-    });
+    this.#reading = reader === undefined ? undefined : this.#ready(reader);
     try {
-      this.#writing = watched(writer, (status) => {
-        this.#onWritable(status);
-      });
+      this.#writing =
+        writer === undefined
+          ? undefined
+          : new WatchedDescriptor(writer, (status) => {
+              this.#onWritable(status);
+            });
     } catch (error) {
-      this.#reading?.poll.close();
+      this.#reading?.close();
       throw error;
     }
+  }
+
+  #ready(reader: number): Readiness {
+    return new Readiness(reader, {
+      wanted: () => (this.#wantsBytes ? READABLE : 0),
+      mayAsk: () => this.#wantsBytes,
+      ready: (status) => {
+        this.#onReadable(status);
+      },
+      look: () => {
+        this.#readWithoutEvent();
+        return this.#found || !this.#wantsBytes;
+      },
+    });
   }
 
   /** Whether something was read, the end included, or given to be written. */
@@ -86,6 +105,7 @@ export class DescriptorStream implements ByteStream {
   write(chunks: readonly Uint8Array[]): boolean {
     if (this.#closed || this.#writing === undefined) return false;
     this.#used = true;
+    this.#writes++;
     this.#pending = chunks;
     if (this.#readersGone) {
       this.#failWriting(-EPIPE);
@@ -97,12 +117,16 @@ export class DescriptorStream implements ByteStream {
   resume(): void {
     this.#wantsBytes = true;
     // Not read here: only an event tells 0 bytes of a FIFO that nobody has opened yet from 0 bytes at its end.
-    this.#reading?.watch(READABLE);
+    this.#reading?.update();
   }
 
   pause(): void {
     this.#wantsBytes = false;
-    this.#reading?.watch(0);
+    this.#reading?.update();
+  }
+
+  beforeWait(): void {
+    if (this.#wantsBytes) this.#reading?.beforeWait(this.#writes);
   }
 
   close(): void {
@@ -111,7 +135,7 @@ export class DescriptorStream implements ByteStream {
     this.#pending = undefined;
     for (const side of [this.#reading, this.#writing]) {
       if (side === undefined) continue;
-      side.poll.close();
+      side.close();
       if (!this.#leavesOpen) this.#core.close(side.fd);
     }
     // libuv lets go of what it knew of the descriptors in a turn of the event loop, which opening and closing in a loop must not starve.
@@ -122,23 +146,39 @@ export class DescriptorStream implements ByteStream {
 
   setRef(alive: boolean): void {
     for (const side of [this.#reading, this.#writing]) {
-      if (alive) side?.poll.ref();
-      else side?.poll.unref();
+      side?.setRef(alive);
     }
   }
 
   #onReadable(status: number): void {
+    if (this.#reading?.isAsked === true) {
+      this.#readWithoutEvent();
+      if (this.#found) this.#reading.read(1, this.#writes);
+      return;
+    }
     this.#used = true;
+    this.#found = false;
     const outcome = this.#read(BYTES_A_TURN);
     if (outcome === "ended") this.#end();
     else if (status < 0 && outcome === "waiting") this.#fail(status, "receive", "read");
+    else if (this.#found) this.#reading?.read(1, this.#writes);
+  }
+
+  /**
+   * Only an event tells an end from a writer who has not come yet: where nothing is queued it is left to that. And who shares the pipe, as a program that has inherited it, may have made it blocking.
+   */
+  #readWithoutEvent(): void {
+    this.#found = false;
+    const side = this.#reading;
+    if (side === undefined || side.isClosed || this.#core.queuedBytes(side.fd) <= 0) return;
+    this.#read(BYTES_A_TURN);
   }
 
   /** Reads until nothing is there, or the sink has enough, or so many bytes were read. */
   #read(limit: number): ReadOutcome {
     const side = this.#reading;
     const sink = this.#sink;
-    if (side === undefined || sink === undefined || side.poll.isClosed) return "over";
+    if (side === undefined || sink === undefined || side.isClosed) return "over";
     for (let left = limit; left > 0;) {
       const target = sink.buffer();
       const count = this.#core.read(side.fd, target, 0, target.length);
@@ -148,6 +188,7 @@ export class DescriptorStream implements ByteStream {
         this.#fail(count, "receive", "read");
         return "over";
       }
+      this.#found = true;
       const goOn = sink.read(count);
       if (this.#closed) return "over";
       if (!goOn) {
@@ -163,7 +204,7 @@ export class DescriptorStream implements ByteStream {
 
   #end(): void {
     this.#wantsBytes = false;
-    this.#reading?.poll.close();
+    this.#reading?.close();
     const side = this.#writing;
     this.#sink?.ended(side === undefined || this.#core.isHungUp(side.fd) !== 0);
   }
@@ -208,7 +249,7 @@ export class DescriptorStream implements ByteStream {
   }
 
   /** Of a FIFO that nobody has opened to write since it was opened here, poll(2) tells nothing, and a peer that has gone already never will. */
-  #lookForWriters(side: WatchedDescriptor): void {
+  #lookForWriters(side: Readiness): void {
     this.#used = true;
     if (this.#read(BYTES_A_TURN) !== "ended") return;
     // Asked after reading: the peer may have closed one descriptor before the other.
@@ -245,12 +286,12 @@ export class DescriptorStream implements ByteStream {
 /** A descriptor with its Poll and what it watches for, so that no system call is made to watch for the same again. */
 class WatchedDescriptor {
   readonly fd: number;
-  readonly poll: Poll;
+  readonly #poll: Poll;
   #events = 0;
 
   constructor(fd: number, callback: (status: number) => void) {
     this.fd = fd;
-    this.poll = new Poll(fd, (status) => {
+    this.#poll = new Poll(fd, (status) => {
       // libuv has stopped watching a descriptor that is in an error state.
       if (status < 0) this.#events = 0;
       callback(status);
@@ -258,14 +299,19 @@ class WatchedDescriptor {
   }
 
   watch(events: number): void {
-    if (this.#events === events || this.poll.isClosed) return;
+    if (this.#events === events || this.#poll.isClosed) return;
     this.#events = events;
-    this.poll.set(events);
+    this.#poll.set(events);
   }
-}
 
-function watched(fd: number | undefined, callback: (status: number) => void): WatchedDescriptor | undefined {
-  return fd === undefined ? undefined : new WatchedDescriptor(fd, callback);
+  setRef(alive: boolean): void {
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
+  }
+
+  close(): void {
+    this.#poll.close();
+  }
 }
 
 /** What is left of these chunks after so many bytes; `undefined` when nothing is. */

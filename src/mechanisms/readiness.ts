@@ -16,10 +16,11 @@ export interface ReadinessHooks {
 }
 
 /**
- * How a port learns that its socket can be read or written: the event loop watches it (epoll(7)), or asks it at each turn while messages follow one another
+ * How a port learns that its descriptor can be read or written: the event loop watches it (epoll(7)), or asks it at each turn while messages follow one another
  * ({@link BusyPoll}), or a receiver who is about to wait looks after offering the processor to its peer ({@link Courtesy}).
  */
 export class Readiness {
+  readonly fd: number;
   readonly #hooks: ReadinessHooks;
   readonly #poll: Poll;
   readonly #busyPoll: BusyPoll;
@@ -29,6 +30,7 @@ export class Readiness {
 
   /** @throws what {@link Poll} throws */
   constructor(fd: number, hooks: ReadinessHooks) {
+    this.fd = fd;
     this.#hooks = hooks;
     this.#poll = new Poll(fd, (status, events) => {
       // It has stopped by itself.
@@ -57,7 +59,12 @@ export class Readiness {
     this.#busyPoll.read(count, sent);
   }
 
-  /** Whether nobody watches, because the socket is asked at the next turn of the event loop. */
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#poll.isClosed;
+  }
+
+  /** Whether nobody watches, because the descriptor is asked at the next turn of the event loop. */
   get isAsked(): boolean {
     return this.#busyPoll.isOn;
   }

@@ -1,4 +1,4 @@
-import { type Channel, TcpSocket, UdpSocket, UnixSocket } from "sluice";
+import { AnonymousPipe, type Channel, NamedPipe, TcpSocket, UdpSocket, UnixSocket } from "sluice";
 import { expect, test } from "vitest";
 import { type Peer, startProgram } from "../support/child.js";
 import { isWatched, readersOfThisProcess } from "../support/watched.js";
@@ -16,6 +16,10 @@ const opens: Record<string, () => Promise<readonly [Bytes, Bytes]>> = {
     const { client, server, listener } = await connection();
     await listener.close();
     return [client, server];
+  },
+  "named-pipe": async () => {
+    const path = freshPath("talk");
+    return Promise.all([NamedPipe.openDuplex(path), NamedPipe.openDuplex(path)]);
   },
   udp: async () => {
     const bound = await UdpSocket.bind();
@@ -126,6 +130,26 @@ async function converse(kind: string): Promise<{ python: Peer; channel: Bytes }>
   await python.expectLine("echoed");
   return { python, channel };
 }
+
+test("the end of a conversation over anonymous pipes comes after its last message, and so does that of a peer that is killed", async () => {
+  for (const end of ["exit", "kill"]) {
+    const script = `
+import os, signal, struct, sys
+for _ in range(${ROUNDS}): os.write(4, os.read(3, 65536))
+os.write(4, struct.pack("<I", 4) + b"last")
+if "${end}" == "kill": os.kill(os.getpid(), signal.SIGKILL)`;
+    const { exited, channel } = AnonymousPipe.spawn("python3", ["-c", script]);
+    await using _channel = channel;
+    for (let round = 0; round < ROUNDS; round++) {
+      await channel.send(question);
+      expect(await channel.receive()).toEqual(question);
+    }
+    expect(String(await channel.receive())).toBe("last");
+    await expect(channel.receive()).rejects.toMatchObject({ code: "ERR_END_OF_CHANNEL" });
+    const expected = end === "exit" ? { code: 0, signal: null } : { code: null, signal: "SIGKILL" };
+    expect(await exited).toEqual(expected);
+  }
+});
 
 const connected = ["unix-stream", "unix-seqpacket", "tcp"];
 

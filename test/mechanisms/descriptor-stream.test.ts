@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ChannelError } from "sluice";
 import type { ByteSink } from "../../src/core/byte-stream.js";
 import { DescriptorStream } from "../../src/mechanisms/descriptor-stream.js";
@@ -221,6 +221,39 @@ describe("DescriptorStream", () => {
     expect(stream.write([Buffer.from("x")])).toBe(false);
     expect(sink.told).toEqual(["ended", "fail ERR_PEER_DIED"]);
     stream.close();
+    await sink.until(() => sink.told.includes("released"));
+  });
+
+  test("before a wait reads at once what an answer has left, and reads nothing where nothing is queued: the pipe may have been made blocking", async () => {
+    const there = new Int32Array(2);
+    const back = new Int32Array(2);
+    core.pipe(there, 0);
+    core.pipe(back, 0);
+    const sink = new Recorder();
+    const stream = new DescriptorStream({ mechanism: "anonymous-pipe", reader: there[0], writer: back[1] });
+    stream.start(sink);
+    stream.resume();
+    const reads = vi.spyOn(core, "read");
+    try {
+      stream.write([Buffer.from("question")]);
+      stream.beforeWait();
+      expect(reads).not.toHaveBeenCalled();
+      // What found nothing is not tried again soon.
+      for (let wait = 0; wait < 20; wait++) {
+        stream.write([Buffer.from("question")]);
+        core.write(there[1]!, Buffer.from("answer"), 0, 6);
+        stream.beforeWait();
+      }
+      expect(reads).toHaveBeenCalled();
+      expect(sink.text).toMatch(/^(answer)+$/);
+      core.close(there[1]!);
+      await sink.until(() => sink.told.includes("ended"));
+      expect(sink.text).toBe("answer".repeat(20));
+    } finally {
+      reads.mockRestore();
+    }
+    stream.close();
+    core.close(back[0]!);
     await sink.until(() => sink.told.includes("released"));
   });
 
