@@ -39,7 +39,8 @@ export class Readiness {
       this.settle();
     });
     this.#busyPoll = new BusyPoll(() => {
-      hooks.ready(0, hooks.wanted() & (READABLE | WRITABLE));
+      // Who has paused meanwhile must not be made to read.
+      if (hooks.mayAsk()) hooks.ready(0, hooks.wanted() & (READABLE | WRITABLE));
       this.settle();
     });
   }
