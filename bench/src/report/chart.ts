@@ -11,6 +11,8 @@ export interface Bar {
 }
 
 const WIDTH = 900;
+/** Left of the rest, for the longest labels. */
+const MARGIN = 40;
 const LABEL_WIDTH = 330;
 const VALUE_WIDTH = 90;
 const ROW = 20;
@@ -35,11 +37,11 @@ export function drawChart(title: string, direction: string, bars: readonly Bar[]
   const at = (value: number): number => LABEL_WIDTH + ((Math.log10(value) - low) / (high - low)) * plot;
   const height = TOP + bars.length * ROW + BOTTOM;
   const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} 0 ${MARGIN + WIDTH} ${height}" width="${MARGIN + WIDTH}" height="${height}" ` +
       `role="img" aria-label="${escape(title)}" font-family="system-ui, sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    `<text x="12" y="22" font-size="15" font-weight="600" fill="#1b1f24">${escape(title)}</text>`,
-    `<text x="12" y="42" fill="#57606a">${escape(direction)}, logarithmic scale</text>`,
+    `<rect x="${-MARGIN}" width="${MARGIN + WIDTH}" height="${height}" fill="#ffffff"/>`,
+    `<text x="${12 - MARGIN}" y="22" font-size="15" font-weight="600" fill="#1b1f24">${escape(title)}</text>`,
+    `<text x="${12 - MARGIN}" y="42" fill="#57606a">${escape(direction)}, logarithmic scale</text>`,
     ...legend(),
   ];
   for (let power = low; power <= high; power++) {
