@@ -7,11 +7,11 @@ import {
   fromErrno,
   loadCore,
   type NativeCore,
-  Poll,
   READABLE,
   WRITABLE,
 } from "../native/binding.js";
 import { Readiness } from "./readiness.js";
+import { WatchedDescriptor } from "./watched-descriptor.js";
 
 /** What is read in one turn of the event loop at most, so that one busy stream leaves time for the others. */
 const BYTES_A_TURN = 1024 * 1024;
@@ -35,7 +35,7 @@ type ReadOutcome = "waiting" | "ended" | "paused" | "over";
  * A {@link ByteStream} over descriptors that the kernel reads from and writes to: the two ends of a pipe, or one of them. The event loop drives it;
  * no thread waits in the kernel.
  *
- * The descriptors are the stream's from the moment the constructor has returned. Errors: constructing throws what {@link Poll} throws.
+ * The descriptors are the stream's from the moment the constructor has returned. Errors: constructing throws what {@link WatchedDescriptor} throws.
  */
 export class DescriptorStream implements ByteStream {
   readonly #core: NativeCore = loadCore();
@@ -280,37 +280,6 @@ export class DescriptorStream implements ByteStream {
         action: `${operation} on ${mechanism}${where}`,
       }),
     );
-  }
-}
-
-/** A descriptor with its Poll and what it watches for, so that no system call is made to watch for the same again. */
-class WatchedDescriptor {
-  readonly fd: number;
-  readonly #poll: Poll;
-  #events = 0;
-
-  constructor(fd: number, callback: (status: number) => void) {
-    this.fd = fd;
-    this.#poll = new Poll(fd, (status) => {
-      // libuv has stopped watching a descriptor that is in an error state.
-      if (status < 0) this.#events = 0;
-      callback(status);
-    });
-  }
-
-  watch(events: number): void {
-    if (this.#events === events || this.#poll.isClosed) return;
-    this.#events = events;
-    this.#poll.set(events);
-  }
-
-  setRef(alive: boolean): void {
-    if (alive) this.#poll.ref();
-    else this.#poll.unref();
-  }
-
-  close(): void {
-    this.#poll.close();
   }
 }
 

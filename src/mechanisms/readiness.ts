@@ -1,7 +1,8 @@
-import { loadCore, Poll } from "../native/binding.js";
+import { loadCore } from "../native/binding.js";
 import { READABLE, WRITABLE } from "../native/constants.js";
 import { BusyPoll } from "./busy-poll.js";
 import { Courtesy } from "./courtesy.js";
+import { WatchedDescriptor } from "./watched-descriptor.js";
 
 /** What {@link Readiness} needs of its port. */
 export interface ReadinessHooks {
@@ -9,7 +10,7 @@ export interface ReadinessHooks {
   wanted(): number;
   /** Whether asking by turns may tell it as well as watching. */
   mayAsk(): boolean;
-  /** As of a {@link Poll}. Also where it is asked by turns: whatever is wanted is to be tried then. */
+  /** As of a {@link WatchedDescriptor}. Also where it is asked by turns: whatever is wanted is to be tried then. */
   ready(status: number, events: number): void;
   /** Reads what is there, on the stack of a receiver who is about to wait. Whether something has come, or nothing can. */
   look(): boolean;
@@ -20,21 +21,16 @@ export interface ReadinessHooks {
  * ({@link BusyPoll}), or a receiver who is about to wait looks after offering the processor to its peer ({@link Courtesy}).
  */
 export class Readiness {
-  readonly fd: number;
   readonly #hooks: ReadinessHooks;
-  readonly #poll: Poll;
+  readonly #watched: WatchedDescriptor;
   readonly #busyPoll: BusyPoll;
   #courtesy: Courtesy | undefined;
-  #watched = 0;
   #only: number | undefined;
 
-  /** @throws what {@link Poll} throws */
+  /** @throws what {@link WatchedDescriptor} throws */
   constructor(fd: number, hooks: ReadinessHooks) {
-    this.fd = fd;
     this.#hooks = hooks;
-    this.#poll = new Poll(fd, (status, events) => {
-      // It has stopped by itself.
-      if (status < 0) this.#watched = 0;
+    this.#watched = new WatchedDescriptor(fd, (status, events) => {
       hooks.ready(status, events);
       this.settle();
     });
@@ -60,9 +56,13 @@ export class Readiness {
     this.#busyPoll.read(count, sent);
   }
 
+  get fd(): number {
+    return this.#watched.fd;
+  }
+
   /** Whether `close` was called. */
   get isClosed(): boolean {
-    return this.#poll.isClosed;
+    return this.#watched.isClosed;
   }
 
   /** Whether nobody watches, because the descriptor is asked at the next turn of the event loop. */
@@ -72,16 +72,12 @@ export class Readiness {
 
   /** What is wanted may have changed. */
   update(): void {
-    if (this.#poll.isClosed) return;
-    const events = this.#only ?? this.#events();
-    if (events === this.#watched) return;
-    this.#watched = events;
-    this.#poll.set(events);
+    if (!this.isClosed) this.#watched.watch(this.#only ?? this.#events());
   }
 
   /** As `update`, after messages that may have come or left: decides how to learn of more. */
   settle(): void {
-    if (this.#poll.isClosed) return;
+    if (this.isClosed) return;
     if (this.#only === undefined && this.#hooks.mayAsk()) this.#busyPoll.goesOn();
     else this.#busyPoll.stop();
     this.update();
@@ -103,7 +99,7 @@ export class Readiness {
     this.#courtesy ??= new Courtesy(
       loadCore(),
       // A look that found the peer gone has closed the descriptor, whose number may be somebody else's by now.
-      () => this.#poll.isClosed || this.#hooks.look(),
+      () => this.isClosed || this.#hooks.look(),
       () => {
         this.update();
       },
@@ -112,15 +108,14 @@ export class Readiness {
   }
 
   setRef(alive: boolean): void {
-    if (alive) this.#poll.ref();
-    else this.#poll.unref();
+    this.#watched.setRef(alive);
     this.#busyPoll.setRef(alive);
   }
 
   /** Nothing is told any more. The descriptor stays open. */
   close(): void {
     this.#busyPoll.stop();
-    this.#poll.close();
+    this.#watched.close();
   }
 
   #events(): number {

@@ -28,6 +28,7 @@ const opens: Record<string, () => Promise<readonly [Bytes, Bytes]>> = {
 };
 const kinds = Object.keys(opens);
 const question = Buffer.alloc(64, 7);
+const ROUNDS = 3000;
 
 async function answer(channel: Bytes, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
@@ -47,7 +48,6 @@ test.each(kinds)("in a conversation over %s no end is watched, and after it both
   await using _answering = answering;
   const mine = readersOfThisProcess().filter((fd) => !before.includes(fd));
   expect(mine).toHaveLength(2);
-  const ROUNDS = 4000;
   const answered = answer(answering, ROUNDS + 1);
   let unwatched = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -95,6 +95,20 @@ test.each(kinds)(
   },
 );
 
+test("a UDP peer that goes away in the middle of a conversation is told of", async () => {
+  const answering = await UdpSocket.bind();
+  await using asking = await UdpSocket.connect({ port: answering.localAddress.port });
+  const answered = answer(answering, ROUNDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    await asking.send(question);
+    expect(await asking.receive()).toEqual(question);
+  }
+  await answered;
+  await answering.close();
+  await asking.send(question);
+  await expect(asking.receive()).rejects.toMatchObject({ code: "ERR_PEER_DIED" });
+});
+
 // Echoes so many messages as they come, says so, and then either ends in order after a last one, or leaves the next unread.
 const echo = `
 import socket, struct, sys
@@ -113,7 +127,6 @@ if sys.stdin.readline() == "end\\n":
     s.sendall(b"last" if kind == "unix-seqpacket" else struct.pack("<I", 4) + b"last")
     s.close()
 sys.stdin.readline()`;
-const ROUNDS = 3000;
 
 async function converse(kind: string): Promise<{ python: Peer; channel: Bytes }> {
   const path = freshPath();
