@@ -13,7 +13,7 @@ const GOOD_TURNS = 16;
 const MOST_PASSED = 4096;
 
 /**
- * While packets come or go one after another, a socket or queue is asked at each turn of the event loop instead of being watched (busy polling). Nobody is woken then, and the kernel
+ * While packets come or go one after another, a socket, pipe, ring or queue is asked at each turn of the event loop instead of being watched (busy polling). Nobody is woken then, and the kernel
  * need not tell epoll(7) of each packet on both sides. What comes and goes pays for the turns, so that slow traffic does not keep the processor busy; and where busy polling
  * brings nothing it is rarely tried.
  */

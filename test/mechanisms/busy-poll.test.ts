@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BusyPoll } from "../../src/mechanisms/busy-poll.js";
+import { immediates } from "../support/immediates.js";
 
 const MOST_TURNS = 64;
 const TURNS_A_PACKET = 4;
@@ -137,8 +138,6 @@ describe("BusyPoll", () => {
   });
 
   test("keeps the process alive only while its channel does", () => {
-    const immediates = (): number =>
-      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
     const before = immediates();
     const traffic = new Traffic();
     traffic.eventsToBegin();

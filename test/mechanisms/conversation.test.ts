@@ -4,6 +4,7 @@ import { type Peer, startProgram } from "../support/child.js";
 import { isWatched, readersOfThisProcess } from "../support/watched.js";
 import { connection } from "./tcp-socket/support.js";
 import { freshPath } from "./unix-socket/support.js";
+import { immediates } from "../support/immediates.js";
 
 type Bytes = Channel<Uint8Array, Buffer>;
 
@@ -69,8 +70,6 @@ test.each(kinds)("in a conversation over %s no end is watched, and after it both
 test.each(kinds)(
   "a conversation over %s keeps the process alive only while its channels do",
   async (kind) => {
-    const immediates = (): number =>
-      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
     const before = immediates();
     const [asking, answering] = (await opens[kind]?.()) ?? [];
     if (asking === undefined || answering === undefined) throw new Error("no such kind");

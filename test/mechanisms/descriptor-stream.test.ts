@@ -90,6 +90,18 @@ function pipe(): {
   return { reader, writer, from, to, fds };
 }
 
+/** A stream that reads from one pipe and writes to another, and their other ends. */
+function bothWays(): { stream: DescriptorStream; sink: Recorder; there: Int32Array; back: Int32Array } {
+  const there = new Int32Array(2);
+  const back = new Int32Array(2);
+  core.pipe(there, 0);
+  core.pipe(back, 0);
+  const sink = new Recorder();
+  const stream = new DescriptorStream({ mechanism: "anonymous-pipe", reader: there[0], writer: back[1] });
+  stream.start(sink);
+  return { stream, sink, there, back };
+}
+
 describe("DescriptorStream", () => {
   test("carries what is written, and ends when the writer closes", async () => {
     const { reader, writer, from, to } = pipe();
@@ -184,13 +196,7 @@ describe("DescriptorStream", () => {
   });
 
   test("in both directions reads to the end what the peer had sent, before a write to it fails", async () => {
-    const there = new Int32Array(2);
-    const back = new Int32Array(2);
-    core.pipe(there, 0);
-    core.pipe(back, 0);
-    const sink = new Recorder();
-    const stream = new DescriptorStream({ mechanism: "anonymous-pipe", reader: there[0], writer: back[1] });
-    stream.start(sink);
+    const { stream, sink, there, back } = bothWays();
     stream.resume();
     core.write(there[1]!, Buffer.from("last words"), 0, 10);
     core.close(there[1]!);
@@ -203,13 +209,7 @@ describe("DescriptorStream", () => {
   });
 
   test("in both directions takes a peer that closed both for an orderly end, if nothing was to be sent", async () => {
-    const there = new Int32Array(2);
-    const back = new Int32Array(2);
-    core.pipe(there, 0);
-    core.pipe(back, 0);
-    const sink = new Recorder();
-    const stream = new DescriptorStream({ mechanism: "anonymous-pipe", reader: there[0], writer: back[1] });
-    stream.start(sink);
+    const { stream, sink, there, back } = bothWays();
     core.close(back[0]!);
     core.close(there[1]!);
     // Not asked to read yet: the broken other direction alone must not end it.
@@ -225,13 +225,7 @@ describe("DescriptorStream", () => {
   });
 
   test("before a wait reads at once what an answer has left, and reads nothing where nothing is queued: the pipe may have been made blocking", async () => {
-    const there = new Int32Array(2);
-    const back = new Int32Array(2);
-    core.pipe(there, 0);
-    core.pipe(back, 0);
-    const sink = new Recorder();
-    const stream = new DescriptorStream({ mechanism: "anonymous-pipe", reader: there[0], writer: back[1] });
-    stream.start(sink);
+    const { stream, sink, there, back } = bothWays();
     stream.resume();
     const reads = vi.spyOn(core, "read");
     try {

@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { MessageQueue, text } from "sluice";
 import { useName } from "./support.js";
+import { immediates } from "../../support/immediates.js";
 
 /** What keeps the event loop turning. */
-function immediates(): number {
-  return process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
-}
 
 describe.each(["posix", "sysv"] as const)("a %s queue that is asked by turns", (kind) => {
   const name = useName(kind);

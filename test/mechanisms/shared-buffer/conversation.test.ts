@@ -5,6 +5,7 @@ import { expect, test, vi } from "vitest";
 import type { Channel } from "../../../src/core/channel.js";
 import { SharedBuffer } from "../../../src/mechanisms/shared-buffer/shared-buffer.js";
 import { loadCore } from "../../../src/native/binding.js";
+import { immediates } from "../../support/immediates.js";
 
 const question = Buffer.alloc(64, 7);
 
@@ -55,8 +56,6 @@ test("in a conversation nobody is woken, and after it whoever sleeps is", async 
 
 test("a conversation keeps the process alive only while its channels do", async () => {
   await withRing(async (asking, answering) => {
-    const immediates = (): number =>
-      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
     const answered = expect(answer(answering, Infinity)).rejects.toMatchObject({
       code: "ERR_CHANNEL_CLOSED",
     });

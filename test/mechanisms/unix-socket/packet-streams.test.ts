@@ -4,6 +4,7 @@ import { UnixSocket } from "../../../src/mechanisms/unix-socket/unix-socket.js";
 import { startProgram } from "../../support/child.js";
 import { isWatched, readersOfThisProcess } from "../../support/watched.js";
 import { freshPath } from "./support.js";
+import { immediates } from "../../support/immediates.js";
 
 const types = ["dgram", "seqpacket"] as const;
 
@@ -100,8 +101,6 @@ test.each(types)(
 test.each(types)(
   "a %s that is asked by turns keeps the process alive only while its channel does",
   async (type) => {
-    const immediates = (): number =>
-      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length;
     const before = immediates();
     const [left, right] = UnixSocket.pair({ type });
     await using _left = left;
