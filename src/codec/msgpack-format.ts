@@ -20,6 +20,8 @@ class Inspector {
   readonly #bytes: Buffer;
   readonly #isForeign: boolean;
   #position = 0;
+  /** Where the bytes of the last string, binary data or extension begin, behind their head. */
+  #contentBegin = 0;
 
   constructor(bytes: Buffer, isForeign: boolean) {
     this.#bytes = bytes;
@@ -51,7 +53,7 @@ class Inspector {
       case 0xc5:
       case 0xc6:
         this.hasBinary = true;
-        this.#skip(this.#number(1 << (head - 0xc4)));
+        this.#content(this.#number(1 << (head - 0xc4)));
         return;
       case 0xc7: // ext 8, 16, 32
       case 0xc8:
@@ -114,23 +116,26 @@ class Inspector {
     for (let left = length; left > 0; left--) {
       const begin = this.#position;
       this.#value(depth + 1);
-      const end = this.#position;
-      if (end - begin > PROTOTYPE_NAME.length && this.#isPrototypeName(begin, end))
+      if (this.#position - begin > PROTOTYPE_NAME.length && this.#endsWithPrototypeName())
         throw new Problem('a key is "__proto__"');
       this.#value(depth + 1);
     }
   }
 
-  /** A string, whatever the form of its head, or bytes, of which a lenient decoder makes one. */
-  #isPrototypeName(begin: number, end: number): boolean {
-    if (end - begin > PROTOTYPE_NAME.length + 5) return false;
-    return PROTOTYPE_NAME.equals(this.#bytes.subarray(end - PROTOTYPE_NAME.length, end));
+  /** A string, whatever the form of its head; or bytes, or an array with the string in it, of which a lenient decoder makes one. */
+  #endsWithPrototypeName(): boolean {
+    if (this.#position - this.#contentBegin !== PROTOTYPE_NAME.length) return false;
+    return PROTOTYPE_NAME.equals(this.#bytes.subarray(this.#contentBegin, this.#position));
+  }
+
+  #content(length: number): void {
+    this.#contentBegin = this.#position;
+    this.#skip(length);
   }
 
   #string(length: number): void {
-    const begin = this.#position;
-    this.#skip(length);
-    let at = begin;
+    this.#content(length);
+    let at = this.#contentBegin;
     if (length <= SHORT) while (at < this.#position && (this.#bytes[at] ?? 0) < 0x80) at++;
     if (at < this.#position && !isUtf8(this.#bytes.subarray(at, this.#position)))
       throw new Problem("it has a string that is not valid UTF-8");
@@ -149,7 +154,7 @@ class Inspector {
     this.hasBinary = true;
     const type = (this.#number(1) << 24) >> 24;
     const begin = this.#position;
-    this.#skip(length);
+    this.#content(length);
     if (this.#isForeign) return;
     if (type !== TIMESTAMP) throw new Problem(`it has a value of the extension type ${type}`);
     if (length !== 4 && length !== 8 && length !== 12)

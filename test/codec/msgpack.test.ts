@@ -166,6 +166,33 @@ describe("msgpack() and hostile bytes", () => {
     expect(decode(0x92, 0xa9, name, 0x81, 0xa1, 0x61, 0xa9, name)).toEqual(["__proto__", { a: "__proto__" }]);
   });
 
+  it("takes keys that __proto__ is only a part of", () => {
+    for (const key of [
+      "x__proto__",
+      " __proto__",
+      "12345__proto__",
+      "\u0000__proto__",
+      "__proto__x",
+      "___proto__",
+    ])
+      expect(roundTrip({ [key]: { [key]: 1 } })).toEqual({ [key]: { [key]: 1 } });
+  });
+
+  it("refuses a key of which a lenient library makes __proto__", () => {
+    const library = {
+      encode: () => Buffer.alloc(0),
+      decode: () => expect.unreachable("the library was given the bytes"),
+    };
+    const lenient = msgpack(undefined, { library });
+    const name = crafted(0xa9, Buffer.from("__proto__"));
+    for (const key of [
+      crafted(0x91, name),
+      crafted(0xdc, 0, 1, 0xdd, u32(1), name),
+      crafted(0xc7, 9, 5, name.subarray(1)),
+    ])
+      expect(() => lenient.decode(crafted(0x81, key, 1))).toThrow('a key is "__proto__"');
+  });
+
   it.each([
     ["nothing", [], /cut off/],
     ["bytes behind the value", [0xc0, 0xc0], /1 bytes follow/],
