@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { exists, tool } from "../lib/project.mjs";
+import { exists, root, tool } from "../lib/project.mjs";
 import { CommandError, run } from "../lib/run.mjs";
 
 /**
- * @typedef {{ status: string }} TestResult
- * @typedef {{ status: string, assertionResults: readonly TestResult[] }} FileResult
+ * @typedef {{ status: string, fullName?: string, failureMessages?: readonly string[] }} TestResult
+ * @typedef {{ name?: string, status: string, message?: string, assertionResults: readonly TestResult[] }} FileResult
  * @typedef {{ numPassedTests: number, numFailedTests: number, numTotalTests: number, success: boolean,
  *   testResults: readonly FileResult[] }} VitestResult
  */
@@ -20,7 +20,7 @@ export async function checkTests(report) {
   await report.tests("tests: vitest", runTests);
 }
 
-/** @returns {Promise<{ passed: number, failed: number, output: string }>} */
+/** @returns {Promise<{ passed: number, failed: number, failures: string[], output: string }>} */
 async function runTests() {
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-tests-"));
   const file = path.join(folder, "result.json");
@@ -34,7 +34,9 @@ async function runTests() {
       if (error instanceof CommandError && exists(file)) return error;
       throw error;
     });
-    return { ...count(JSON.parse(readFileSync(file, "utf8"))), output: end.output };
+    /** @type {VitestResult} */
+    const result = JSON.parse(readFileSync(file, "utf8"));
+    return { ...count(result), failures: failuresOf(result), output: end.output };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -56,4 +58,27 @@ export function count(result) {
   ).length;
   const failed = result.numFailedTests + notRun + brokenFiles;
   return { passed, failed: failed === 0 && !result.success ? 1 : failed };
+}
+
+/**
+ * A line for each test that did not pass, and for each file that could not be loaded: its file, its name, and the beginning of the reason.
+ *
+ * @param {VitestResult} result
+ * @returns {string[]}
+ */
+export function failuresOf(result) {
+  return result.testResults.flatMap(({ name = "", status, message = "", assertionResults }) => {
+    const file = path.relative(root, name);
+    const tests = assertionResults.filter((test) => test.status !== "passed");
+    if (tests.length === 0) return status === "failed" ? [`${file}: ${beginning(message)}`] : [];
+    return tests.map(
+      ({ fullName = "", status: why, failureMessages = [] }) =>
+        `${file}: ${fullName.replaceAll("\n", " ")}: ${beginning(failureMessages[0] ?? why)}`,
+    );
+  });
+}
+
+/** @param {string} text */
+function beginning(text) {
+  return text.split("\n", 1)[0] ?? "";
 }

@@ -4,6 +4,8 @@ import { CommandError } from "./run.mjs";
 export class Report {
   passed = 0;
   failed = 0;
+  /** What failed, a line each: the closing lines tell of it, where a long output may have been cut. @type {string[]} */
+  #failures = [];
 
   /**
    * Runs one step and counts it as one.
@@ -23,6 +25,7 @@ export class Report {
     } catch (error) {
       this.#line("✘", name, start);
       this.failed += 1;
+      this.#failures.push(name);
       this.#explain(error);
       return undefined;
     }
@@ -32,12 +35,12 @@ export class Report {
    * Counts the tests of a tool that counts for itself.
    *
    * @param {string} name
-   * @param {() => Promise<{ passed: number, failed: number, output: string }>} action
+   * @param {() => Promise<{ passed: number, failed: number, failures: readonly string[], output: string }>} action
    */
   async tests(name, action) {
     const start = performance.now();
     try {
-      const { passed, failed, output } = await action();
+      const { passed, failed, failures, output } = await action();
       this.passed += passed;
       this.failed += failed;
       this.#line(
@@ -45,17 +48,20 @@ export class Report {
         `${name}: ${String(passed)} passed, ${String(failed)} failed`,
         start,
       );
+      this.#failures.push(...failures);
       if (failed > 0) console.log(output);
     } catch (error) {
       this.failed += 1;
+      this.#failures.push(name);
       this.#line("✘", name, start);
       this.#explain(error);
     }
   }
 
-  /** The closing line. */
+  /** The closing lines: what failed, and the counts last. */
   get summary() {
-    return `${String(this.passed)} passed, ${String(this.failed)} failed`;
+    const failures = this.#failures.map((failure) => `✘ ${failure}\n`).join("");
+    return `${failures}${String(this.passed)} passed, ${String(this.failed)} failed`;
   }
 
   /** @param {string} mark @param {string} name @param {number} start */

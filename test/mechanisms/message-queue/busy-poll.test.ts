@@ -3,8 +3,6 @@ import { MessageQueue, text } from "sluice";
 import { useName } from "./support.js";
 import { immediates } from "../../support/immediates.js";
 
-/** What keeps the event loop turning. */
-
 describe.each(["posix", "sysv"] as const)("a %s queue that is asked by turns", (kind) => {
   const name = useName(kind);
 
