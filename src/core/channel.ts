@@ -164,7 +164,7 @@ export interface Channel<Out, In = Out> extends AsyncIterable<In>, AsyncDisposab
   statistics(): ChannelStatistics;
   /** Lets the open channel keep the process alive (the default). */
   ref(): this;
-  /** Lets the process end while this channel is open. */
+  /** Lets the process end while this channel is open. As long as something else keeps the process alive the channel works on. */
   unref(): this;
 }
 

@@ -22,7 +22,7 @@ export class BusyPoll {
   readonly #ask: () => void;
   readonly #mostTurns: number;
   #turn: NodeJS.Immediate | undefined;
-  #keepsAlive = true;
+  #mayAsk = true;
   #found = 0;
   #turnsLeft = 0;
   #goodTurns = 0;
@@ -60,6 +60,7 @@ export class BusyPoll {
     if (this.#turn !== undefined) return true;
     const found = this.#found;
     this.#found = 0;
+    if (!this.#mayAsk) return false;
     if (this.isOn) {
       if (found > 0) this.#goodTurns++;
       this.#turnsLeft = Math.min(this.#turnsLeft + this.#turnsFor(found), this.#mostTurns) - 1;
@@ -80,10 +81,13 @@ export class BusyPoll {
     else this.#toPass = Math.min(2 * this.#toPass + 1, MOST_PASSED);
   }
 
+  /**
+   * A channel that must not keep the process alive is watched: turns that do not keep it alive come only when something else has woken the event loop. `false` stops, and somebody must
+   * watch.
+   */
   setRef(alive: boolean): void {
-    this.#keepsAlive = alive;
-    if (alive) this.#turn?.ref();
-    else this.#turn?.unref();
+    this.#mayAsk = alive;
+    if (!alive) this.stop();
   }
 
   /** Who is woken for one packet, and has sent none, is not in a hurry. */
@@ -107,6 +111,5 @@ export class BusyPoll {
       this.#turn = undefined;
       this.#ask();
     });
-    if (!this.#keepsAlive) this.#turn.unref();
   }
 }

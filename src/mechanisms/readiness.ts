@@ -110,6 +110,7 @@ export class Readiness {
   setRef(alive: boolean): void {
     this.#watched.setRef(alive);
     this.#busyPoll.setRef(alive);
+    this.update();
   }
 
   /** Nothing is told any more. The descriptor stays open. */

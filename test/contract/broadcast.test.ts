@@ -6,6 +6,7 @@ import { capabilityLines } from "./lines/capabilities.js";
 import { limitLines, ownershipLines } from "./lines/delivery.js";
 import { userCodeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
+import { lateMessageLines } from "./lines/unref.js";
 import { maker } from "./makers/broadcast.js";
 import { codeOf, openPair, scratch, SMALL_QUEUES, turns, within } from "./subject.js";
 import { compose, verify } from "./traffic.js";
@@ -24,6 +25,7 @@ describe("broadcast", () => {
   ownershipLines(subject);
   capabilityLines(subject);
   userCodeLines(subject);
+  lateMessageLines(subject);
 
   it("1. messages of every size arrive whole", async () => {
     await using pair = await openPair(subject);

@@ -7,6 +7,7 @@ import { lifetimeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
 import { sendingLines, sendWaitLines } from "./lines/sending.js";
 import { statisticsLines } from "./lines/statistics.js";
+import { unrefLines } from "./lines/unref.js";
 import type { Maker } from "./maker.js";
 
 /**
@@ -28,7 +29,9 @@ export function describeChannelContract(maker: Maker): void {
       ownershipLines(subject);
       capabilityLines(subject);
       statisticsLines(subject);
-      if (maker.twoProcesses) acrossLines(subject);
+      if (!maker.twoProcesses) return;
+      acrossLines(subject);
+      unrefLines(subject);
     });
   }
   describe(name, () => {

@@ -6,6 +6,7 @@ import { limitLines } from "./lines/delivery.js";
 import { userCodeLines } from "./lines/lifetime.js";
 import { receiveWaitLines, receivingLines } from "./lines/receiving.js";
 import { statisticsLines } from "./lines/statistics.js";
+import { lateMessageLines } from "./lines/unref.js";
 import { maker } from "./makers/udp-socket.js";
 import { codeOf, openPair, scratch, SMALL_QUEUES, turns, within } from "./subject.js";
 import { compose, verify } from "./traffic.js";
@@ -25,6 +26,7 @@ describe("udp-socket", () => {
   capabilityLines(subject);
   userCodeLines(subject);
   statisticsLines(subject);
+  lateMessageLines(subject);
 
   it("1. messages of every size arrive whole", async () => {
     await using pair = await openPair(subject);

@@ -45,6 +45,8 @@ export interface PeerOptions {
   readonly execArgv?: readonly string[];
   /** What the child finds at descriptor 3 and upwards, as in `child_process.spawn`. */
   readonly extraStdio?: readonly ("pipe" | "ignore" | number)[];
+  /** `false`: for a test of what wakes its event loop, which nothing else may. It must end itself when its standard input does. */
+  readonly guarded?: false;
 }
 
 /** A second process under the test's control. */
@@ -111,7 +113,8 @@ export function isRunning(pid: number): boolean {
 export function startPeer(name: string, args: readonly string[] = [], options: PeerOptions = {}): Peer {
   const guard = new URL("test/support/parent-guard.js", build).href;
   const program = compiled(`test/support/peers/${name}.ts`);
-  const nodeOptions = ["--enable-source-maps", "--import", guard, ...(options.execArgv ?? [])];
+  const guarding = options.guarded === false ? [] : ["--import", guard];
+  const nodeOptions = ["--enable-source-maps", ...guarding, ...(options.execArgv ?? [])];
   return startProgram(process.execPath, [...nodeOptions, program, ...args], {
     ...options,
     env: { ...options.env, SLUICE_TEST_PARENT: String(process.pid) },

@@ -16,6 +16,13 @@ export interface Commands {
   receiveToEnd(request: { plan: Plan; from: number }): Outcome;
   /** Sends each message back until the end comes. */
   echo(request: object): number;
+  /**
+   * Receives so many messages, sends each back if it answers, and then does not keep its process alive any more, which it says by the event `unref`; receives
+   * one more, whose length it gives, and is as before.
+   */
+  receiveUnref(request: { count: number; answers: boolean }): number;
+  /** Has the channel keep its process alive no longer. */
+  unref(request: object): null;
   /** How far `flood` or `receiveToEnd` has come. */
   progress(request: object): number;
   /** Gives the type of the end of a receive: the code. */
@@ -28,7 +35,7 @@ export interface Commands {
 
 /** What a peer writes. */
 export type Reply =
-  | { readonly event: "ready" | "open" }
+  | { readonly event: "ready" | "open" | "unref" }
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string };
 
@@ -88,6 +95,12 @@ export class RemoteEnd implements AsyncDisposable {
     return Number(pages) * 4096;
   }
 
+  /** Fulfils at the next event `unref`, once the main thread of the process has gone to sleep. */
+  async asleep(): Promise<void> {
+    await this.#expect("unref");
+    while (this.#stateOfMainThread !== "S") await new Promise(setImmediate);
+  }
+
   /** Gives a command; fulfils with its result. */
   call<Name extends keyof Commands>(
     name: Name,
@@ -102,6 +115,11 @@ export class RemoteEnd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#peer[Symbol.asyncDispose]();
+  }
+
+  /** proc(5): the state follows the program's name, which is in parentheses. */
+  get #stateOfMainThread(): string | undefined {
+    return /\) (\w) [^)]*$/.exec(readFileSync(`/proc/${this.pid}/stat`, "latin1"))?.[1];
   }
 
   #expect(key: number | string): Promise<unknown> {

@@ -129,6 +129,7 @@ export class PosixPort implements QueuePort {
     if (alive) this.#poll.ref();
     else this.#poll.unref();
     this.#busyPoll.setRef(alive);
+    if (!alive) this.watch();
   }
 
   close(): void {

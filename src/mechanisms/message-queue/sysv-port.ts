@@ -144,6 +144,7 @@ export class SysvPort implements QueuePort {
   setRef(alive: boolean): void {
     this.#waits.setRef(alive);
     this.#busyPoll.setRef(alive);
+    if (!alive && (this.#later !== undefined || this.#isUnwatched())) this.#goesOn();
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { reached } from "../../core/step.js";
 import { type NativeCore, Poll, READABLE } from "../../native/binding.js";
 import { BusyPoll } from "../busy-poll.js";
 import { Courtesy } from "../courtesy.js";
+import { NextTurn } from "../next-turn.js";
 import { EAGAIN } from "../../native/constants.js";
 import type { Lender } from "./lender.js";
 import { readInOrder } from "./memory-order.js";
@@ -50,7 +51,6 @@ export class RingPort implements PacketPort<BatchSink> {
   // Past the limits of the queue.
   #takesAll = false;
   #pushed = false;
-  #immediate: NodeJS.Immediate | undefined;
   #keepsAlive = true;
   #closed = false;
   /** Why nothing can be sent any more. */
@@ -63,6 +63,11 @@ export class RingPort implements PacketPort<BatchSink> {
   readonly #busyPoll = new BusyPoll(() => {
     this.#run();
   }, MOST_TURNS);
+  readonly #turn = new NextTurn(() => {
+    this.#spin?.turned();
+    this.#vigil.read(this.lender.turned());
+    this.#run();
+  });
   readonly #vigil = new Vigil();
   #rungForData = 0;
   #rungForRoom = 0;
@@ -250,14 +255,7 @@ export class RingPort implements PacketPort<BatchSink> {
 
   /** Reads on, or goes to sleep, in the next turn of the event loop. */
   continueLater(): void {
-    if (this.#closed || this.#immediate !== undefined) return;
-    this.#immediate = setImmediate(() => {
-      this.#immediate = undefined;
-      this.#spin?.turned();
-      this.#vigil.read(this.lender.turned());
-      this.#run();
-    });
-    if (!this.#keepsAlive) this.#immediate.unref();
+    if (!this.#closed) this.#turn.ask();
   }
 
   /** Looks for data before the caller waits: for a while, if the options say so, else where the peer may be about to answer. `true`: there is some. */
@@ -448,15 +446,12 @@ export class RingPort implements PacketPort<BatchSink> {
 
   setRef(alive: boolean): void {
     this.#keepsAlive = alive;
-    this.#busyPoll.setRef(alive);
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
     this.#lookout?.setRef(alive);
-    if (alive) {
-      this.#poll.ref();
-      this.#immediate?.ref();
-    } else {
-      this.#poll.unref();
-      this.#immediate?.unref();
-    }
+    this.#turn.setRef(alive);
+    if (this.#busyPoll.isOn) this.continueLater();
+    this.#busyPoll.setRef(alive);
   }
 
   close(graceful: boolean): void {
@@ -465,7 +460,7 @@ export class RingPort implements PacketPort<BatchSink> {
     this.#reading = false;
     if (graceful) Atomics.store(this.#own, STATE, STATE_FINISHED);
     STEP: reached("ring: finished");
-    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#turn.cancel();
     this.#busyPoll.stop();
     this.#lookout?.close();
     this.#poll.close();

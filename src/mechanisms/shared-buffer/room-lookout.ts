@@ -1,3 +1,4 @@
+import { NextTurn } from "../next-turn.js";
 import { LearntTurns } from "./learnt-turns.js";
 
 /**
@@ -12,9 +13,13 @@ const LEAST_LOOKS = 4;
 export class RoomLookout {
   readonly #look: (isLast: boolean) => boolean;
   readonly #looks = new LearntTurns(FIRST_LOOKS, LEAST_LOOKS, MOST_LOOKS);
+  readonly #turn: NextTurn = new NextTurn(() => {
+    const isLast = --this.#left === 0;
+    if (this.#look(isLast)) this.#looks.paid();
+    else if (isLast) this.#looks.inVain();
+    else this.#turn.ask();
+  });
   #left = 0;
-  #turn: NodeJS.Immediate | undefined;
-  #keepsAlive = true;
 
   /** @param look - called once a turn, until it says that nothing more is to be looked for; the last time it must see to it that it is told */
   constructor(look: (isLast: boolean) => boolean) {
@@ -23,29 +28,14 @@ export class RoomLookout {
 
   begin(): void {
     this.#left = this.#looks.count;
-    this.#lookSoon();
+    this.#turn.ask();
   }
 
   setRef(alive: boolean): void {
-    this.#keepsAlive = alive;
-    if (alive) this.#turn?.ref();
-    else this.#turn?.unref();
+    this.#turn.setRef(alive);
   }
 
   close(): void {
-    if (this.#turn !== undefined) clearImmediate(this.#turn);
-    this.#turn = undefined;
-  }
-
-  #lookSoon(): void {
-    if (this.#turn !== undefined) return;
-    this.#turn = setImmediate(() => {
-      this.#turn = undefined;
-      const isLast = --this.#left === 0;
-      if (this.#look(isLast)) this.#looks.paid();
-      else if (isLast) this.#looks.inVain();
-      else this.#lookSoon();
-    });
-    if (!this.#keepsAlive) this.#turn.unref();
+    this.#turn.cancel();
   }
 }

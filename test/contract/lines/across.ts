@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { PeerOptions } from "../../support/child.js";
 import { RemoteEnd } from "../../support/remote-end.js";
 import type { End, EndOptions } from "../maker.js";
 import { codeOf, scratch, type Scratch, type Subject, within } from "../subject.js";
@@ -30,6 +31,7 @@ export async function openAcross(
   role: Role,
   nearOptions: EndOptions = {},
   farOptions: EndOptions = nearOptions,
+  farProcess: PeerOptions = {},
 ): Promise<Across> {
   const directory: Scratch = scratch(maker);
   const farSends = role === "far sends";
@@ -37,7 +39,8 @@ export async function openAcross(
   const bequests = maker.bequeath?.();
   const startFar = (): RemoteEnd => {
     const bequest = bequests?.[farEnd];
-    const remote = new RemoteEnd(maker.name, farEnd, directory.path, farOptions, bequest?.peerOptions);
+    const peerOptions = { ...bequest?.peerOptions, ...farProcess };
+    const remote = new RemoteEnd(maker.name, farEnd, directory.path, farOptions, peerOptions);
     bequest?.close();
     return remote;
   };

@@ -18,7 +18,11 @@ import { type Changes, loadVariant } from "./variant.js";
 
 const folder = "mechanisms/shared-buffer/";
 const names = ["broadcast-writer.ts", "broadcast-reader.ts", "follow-port.ts", "admitted-follower.ts"];
-const files = [...names.map((name) => `${folder}broadcast/${name}`), `${folder}memory-order.ts`];
+const files = [
+  ...names.map((name) => `${folder}broadcast/${name}`),
+  `${folder}memory-order.ts`,
+  "mechanisms/next-turn.ts",
+];
 
 interface Writer {
   readonly end: Place;

@@ -13,14 +13,15 @@ import type { RingWriter } from "../../../src/mechanisms/shared-buffer/ring-writ
 import { type Changes, loadVariant } from "./variant.js";
 
 const folder = "mechanisms/shared-buffer/";
-const files = [
+const names = [
   "ring-port.ts",
   "ring-reader.ts",
   "ring-writer.ts",
   "room-lookout.ts",
   "spin.ts",
   "memory-order.ts",
-].map((name) => `${folder}${name}`);
+];
+const files = [...names.map((name) => `${folder}${name}`), "mechanisms/next-turn.ts"];
 
 /** What the model needs of a RingPort, and of its parts. */
 export interface Port extends PacketPort {

@@ -58,6 +58,21 @@ const commands: Record<keyof Commands, (request: never) => unknown> = {
     }
     return count;
   },
+  receiveUnref: async ({ count, answers }: { count: number; answers: boolean }) => {
+    for (let received = 0; received < count; received++) {
+      const message = await channel.receive();
+      if (answers) await channel.send(message);
+    }
+    channel.unref();
+    tell({ event: "unref" });
+    const { length } = await channel.receive();
+    channel.ref();
+    return length;
+  },
+  unref: () => {
+    channel.unref();
+    return null;
+  },
   progress: () => progress,
   receiveCode: () =>
     channel.receive().then(
@@ -79,6 +94,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { id, name, request } = JSON.parse(line) as { id: number; name: keyof Commands; request: never };
   void answer(id, async () => commands[name](request));
 }
+// The test's process has ended.
+process.exit(70);
 
 async function openEnd({ maker: name, end, directory, options }: Invitation): Promise<End> {
   const maker = await loadMaker(name);

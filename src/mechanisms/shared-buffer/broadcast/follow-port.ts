@@ -5,6 +5,7 @@ import { Poll, READABLE } from "../../../native/binding.js";
 import { EAGAIN } from "../../../native/constants.js";
 import { fromErrno } from "../../../native/errors.js";
 import type { NativeCore } from "../../../native/native-core.js";
+import { NextTurn } from "../../next-turn.js";
 import { RingViolation, STATE_FINISHED } from "../ring-layout.js";
 import { CURSOR, SLEEP, STATE } from "./broadcast-layout.js";
 import { BroadcastReader, type BroadcastSink } from "./broadcast-reader.js";
@@ -38,11 +39,12 @@ export class FollowPort implements PacketPort {
   readonly #reader: BroadcastReader;
   readonly #records: BroadcastSink;
   readonly #poll: Poll;
+  readonly #turn = new NextTurn(() => {
+    this.#run();
+  });
   #sink!: PacketSink;
   #reading = false;
   #pushed = false;
-  #immediate: NodeJS.Immediate | undefined;
-  #keepsAlive = true;
   #closed = false;
   #over = false;
   #asleep = false;
@@ -135,21 +137,16 @@ export class FollowPort implements PacketPort {
   }
 
   setRef(alive: boolean): void {
-    this.#keepsAlive = alive;
-    if (alive) {
-      this.#poll.ref();
-      this.#immediate?.ref();
-    } else {
-      this.#poll.unref();
-      this.#immediate?.unref();
-    }
+    if (alive) this.#poll.ref();
+    else this.#poll.unref();
+    this.#turn.setRef(alive);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#reading = false;
-    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#turn.cancel();
     this.#poll.close();
     this.#options.core.close(this.#options.fd);
     this.#unmap();
@@ -159,12 +156,7 @@ export class FollowPort implements PacketPort {
   }
 
   #continueLater(): void {
-    if (this.#closed || this.#over || this.#immediate !== undefined) return;
-    this.#immediate = setImmediate(() => {
-      this.#immediate = undefined;
-      this.#run();
-    });
-    if (!this.#keepsAlive) this.#immediate.unref();
+    if (!this.#isOver) this.#turn.ask();
   }
 
   #run(): void {
