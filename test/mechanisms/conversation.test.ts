@@ -183,6 +183,8 @@ test.each(connected)(
     await using _python = python;
     await using _channel = channel;
     await channel.send(question);
+    // With nothing unread a peer that is killed ends as one that closes.
+    await channel.flush();
     const answered = expect(channel.receive()).rejects.toMatchObject({ code: "ERR_PEER_DIED" });
     python.kill("SIGKILL");
     await answered;
