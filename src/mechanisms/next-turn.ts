@@ -7,11 +7,6 @@ const LATEST = 1;
  */
 export class NextTurn {
   readonly #act: () => void;
-  readonly #come = (): void => {
-    if (this.#timer === undefined) this.#immediate = undefined;
-    else this.cancel();
-    this.#act();
-  };
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #keepsAlive = true;
@@ -23,7 +18,9 @@ export class NextTurn {
   /** Asks for it, once however often this is called. */
   ask(): void {
     if (this.#immediate !== undefined) return;
-    this.#immediate = setImmediate(this.#come);
+    this.#immediate = setImmediate(() => {
+      this.#come();
+    });
     if (!this.#keepsAlive) this.#unref(this.#immediate);
   }
 
@@ -41,8 +38,16 @@ export class NextTurn {
     else this.#unref(this.#immediate);
   }
 
+  #come(): void {
+    if (this.#timer === undefined) this.#immediate = undefined;
+    else this.cancel();
+    this.#act();
+  }
+
   #unref(immediate: NodeJS.Immediate): void {
     immediate.unref();
-    this.#timer ??= setTimeout(this.#come, LATEST).unref();
+    this.#timer ??= setTimeout(() => {
+      this.#come();
+    }, LATEST).unref();
   }
 }

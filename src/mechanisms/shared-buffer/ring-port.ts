@@ -65,10 +65,12 @@ export class RingPort implements PacketPort<BatchSink> {
   }, MOST_TURNS);
   readonly #turn = new NextTurn(() => {
     this.#spin?.turned();
-    this.#vigil.read(this.lender.turned());
+    const bytes = this.lender.turned();
+    if (bytes > 0) (this.#vigil ??= new Vigil()).read(bytes);
     this.#run();
   });
-  readonly #vigil = new Vigil();
+  // Who reads in place has one.
+  #vigil: Vigil | undefined;
   #rungForData = 0;
   #rungForRoom = 0;
 
@@ -363,7 +365,7 @@ export class RingPort implements PacketPort<BatchSink> {
     if (leavesInRing) {
       // Nobody needs to be woken for what nobody has asked for.
       if (!isWaitedFor) return;
-      if (this.#vigil.goesOn()) {
+      if (this.#vigil?.goesOn() === true) {
         this.continueLater();
         return;
       }
